@@ -1,0 +1,88 @@
+# Slipstream MLX. `make` alone lists the targets.
+#
+#   make quickstart      a small model that talks, in five minutes, with no network but the package registry
+#   make eval            the real one: download, corpus, pretrain, finetune, evaluate; whatever is missing
+#
+# Variables: PRESET=nano|slipstream-51m|token-forge|gpt2-124m  CORPUS="files or folders"  STEPS=N  RESUME=1
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SLIP   := $(BIN)/python -m slipstream_mlx
+
+# The preset stays what it was in the last run, so that nothing trained is replaced by accident.
+STAMP  := checkpoints/.preset
+PRESET ?= $(or $(shell cat $(STAMP) 2>/dev/null),slipstream-51m)
+CORPUS ?=
+STEPS  ?=
+RESUME ?=
+FLAGS  := $(if $(STEPS),--steps $(STEPS)) $(if $(RESUME),--resume)
+
+EMBEDDED := $(shell find slipstream_mlx/corpus -type f -not -name '*.pyc' 2>/dev/null)
+BASE   := checkpoints/base/loss.png
+QA     := checkpoints/qa/loss.png
+REPORT := checkpoints/qa/eval.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart pretrain finetune eval demo chat test lint clean FORCE
+
+help: ## this list
+	@echo "Slipstream MLX: a Formula 1 language model, trained from scratch."
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo
+	@echo '  variables: PRESET=NAME CORPUS="PATHS" STEPS=N RESUME=1     preset now: $(PRESET)'
+
+setup: $(VENV)/.ready ## make .venv and install what is needed
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+quickstart: ## train, finetune and question the nano model (5 minutes on two CPU cores)
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory eval PRESET=nano
+	@echo
+	@$(SLIP).generate --mode qa --prompt "Who won the world championship in 1988?"
+	@$(SLIP).generate --model checkpoints/base --prompt "Ayrton Senna is a Formula One" --max-tokens 60 --seed 1
+	@echo
+	@echo "loss curves: $(BASE) $(QA)   report: $(REPORT)   next: make chat, make demo"
+
+# A stage's loss.png is the last thing it writes: where there is one, the stage is done.
+pretrain: $(BASE) ## pretrain PRESET from random weights -> checkpoints/base
+$(BASE): $(VENV)/.ready $(STAMP) $(if $(CORPUS),,$(EMBEDDED))
+	$(SLIP).train --preset $(PRESET) --out checkpoints/base $(if $(CORPUS),--corpus $(CORPUS)) $(FLAGS)
+
+finetune: $(QA) ## teach it to answer -> checkpoints/qa
+$(QA): $(BASE)
+	$(SLIP).finetune_qa --model checkpoints/base --out checkpoints/qa $(FLAGS)
+
+eval: $(REPORT) ## ask the 49 held-out questions -> checkpoints/qa/eval.json
+$(REPORT): $(QA)
+	$(SLIP).eval_qa --model checkpoints/qa --report $@
+
+demo: $(QA) ## open the demo in a browser
+	$(BIN)/python demo/app.py --base checkpoints/base --qa checkpoints/qa
+
+chat: $(QA) ## talk to the model in the terminal
+	$(SLIP).generate --model checkpoints/qa --mode qa
+
+test: $(VENV)/.ready-dev ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy slipstream_mlx
+
+clean: ## remove checkpoints and data (asks nobody; .venv stays)
+	rm -rf checkpoints data
+
+# Rewritten only when the preset changes, so that a new preset trains anew and the same one does not.
+$(STAMP): FORCE
+	@mkdir -p $(@D)
+	@echo '$(PRESET)' | cmp -s - $@ || echo '$(PRESET)' > $@

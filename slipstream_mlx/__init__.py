@@ -1,0 +1,19 @@
+"""Slipstream MLX: a Formula 1 language model you can train from scratch on a Mac, talk to, and take apart.
+
+from slipstream_mlx import load, generate
+model, tokenizer = load("checkpoints/qa")
+print(generate(model, tokenizer, "Who won the 1976 title?", mode="qa"))
+"""
+
+__version__ = "0.1.0"
+
+from . import _blas
+
+_blas.load_mkl()  # before anything imports mlx.core
+
+from .checkpoint import load  # noqa: E402
+from .errors import SlipstreamError  # noqa: E402
+from .generate import generate, stream_generate  # noqa: E402
+from .model import ModelArgs, SlipstreamLM  # noqa: E402
+
+__all__ = ["ModelArgs", "SlipstreamError", "SlipstreamLM", "__version__", "generate", "load", "stream_generate"]

@@ -1,0 +1,62 @@
+"""The text that ships inside the package: handbook, facts and questions. Nothing here needs a network."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib import resources
+
+from . import Document
+from .facts import EMBEDDED
+from .leakage import without_leaks
+from .render import render_documents, render_questions
+
+LICENCE = "MIT"
+
+
+def handbook() -> Iterator[Document]:
+    """The handbook's articles, one Document each, in the order of their paths.
+
+    About one in twenty, chosen by a hash of the file's name, is for validation and never trained on.
+    """
+    root = resources.files(__package__) / "handbook"
+    for category in sorted(root.iterdir(), key=lambda p: p.name):
+        for path in sorted(category.iterdir(), key=lambda p: p.name) if category.is_dir() else ():
+            if not path.name.endswith(".md"):
+                continue
+            text = path.read_text(encoding="utf-8").removeprefix("# ")
+            slug = path.name.removesuffix(".md")
+            held_back = int(hashlib.sha256(slug.encode()).hexdigest(), 16) % 20 == 0
+            yield Document(
+                text=text,
+                title=text.partition("\n")[0],
+                source=f"handbook/{category.name}/{path.name}",
+                licence=LICENCE,
+                split="validation" if held_back else "train",
+            )
+
+
+def embedded_documents(seed: int = 0) -> list[Document]:
+    """The default corpus: the handbook, and the facts tables as prose (all of it for training)."""
+    facts = (dataclasses.replace(d, split="train") for d in render_documents(EMBEDDED, seed=seed))
+    return [*handbook(), *facts]
+
+
+def handwritten_questions(split: str) -> list[dict]:
+    """Hand-written question rows; `split` is "train", "dev" (to tune on) or "heldout" (to report on)."""
+    root = resources.files(__package__) / "questions"
+    files = [root / f"{split}.jsonl"] if split != "train" else sorted((root / "train").iterdir(), key=lambda p: p.name)
+    rows = []
+    for file in files:
+        if file.name.endswith(".jsonl"):
+            rows += [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return rows
+
+
+def embedded_questions(seed: int = 0, phrasings: int = 3) -> list[dict]:
+    """The default training questions: the hand-written ones, and those made from the facts tables in `phrasings` ways.
+
+    Whatever asks for a fact of the held-out or the dev questions is left out.
+    """
+    rows = [*handwritten_questions("train"), *render_questions(EMBEDDED, seed=seed, phrasings=phrasings)]
+    return without_leaks(rows, [*handwritten_questions("heldout"), *handwritten_questions("dev")])

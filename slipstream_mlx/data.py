@@ -1,0 +1,320 @@
+"""From documents and questions to batches.
+
+    files -> Document -> TokenSet (one flat array of ids) -> rows of context + 1 tokens -> batches
+
+Batches are a pure function of the settings and the step's number: nothing is kept between steps, so a resumed run
+sees exactly the data it would have seen.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .corpus import Document
+from .errors import SlipstreamError
+from .prompts import encode_pair
+from .tokenizer import Tokenizer
+
+TEXT_SUFFIXES = (".txt", ".md")
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+# Reading files -------------------------------------------------------------------------------------------------
+
+
+def read_documents(paths: Iterable[str | Path]) -> list[Document]:
+    """Documents from files and folders of .txt, .md and .jsonl (rows with a "text"; other fields are optional).
+
+    Raises SlipstreamError that names the file, and the line in a .jsonl, that cannot be used.
+    """
+    documents: list[Document] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in (*TEXT_SUFFIXES, ".jsonl"))
+            if not files:
+                raise SlipstreamError(f"{path} holds no .txt, .md or .jsonl file: point --corpus at text")
+        elif path.is_file():
+            files = [path]
+        else:
+            raise SlipstreamError(f"{path} is not there: check the path given to --corpus")
+        for file in files:
+            documents.extend(_read_document_file(file))
+    return documents
+
+
+def _read_document_file(path: Path) -> list[Document]:
+    if path.suffix == ".jsonl":
+        fields = ("title", "source", "licence", "split")
+        return [
+            Document(text=row["text"], **{f: row[f] for f in fields if isinstance(row.get(f), str)})
+            for _, row in read_jsonl(path, required=("text",))
+        ]
+    text = read_text(path)
+    if not text.strip():
+        raise SlipstreamError(f"{path} is empty: give it text or leave it out")
+    return [Document(text=text, title=path.stem, source=str(path))]
+
+
+def read_text(path: Path) -> str:
+    """A file as UTF-8. Raises SlipstreamError with the line that is not."""
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SlipstreamError(f"{path}, line {line}: not UTF-8 text: save it as UTF-8") from None
+
+
+def read_jsonl(path: Path, required: Sequence[str]) -> list[tuple[int, dict]]:
+    """The rows of a JSON Lines file with their line numbers; the `required` fields are non-empty strings."""
+    rows = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise SlipstreamError(f"{path}, line {number}: not valid JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise SlipstreamError(f'{path}, line {number}: must be an object like {{"{required[0]}": "…"}}')
+        for name in required:
+            if not isinstance(row.get(name), str) or not row[name].strip():
+                raise SlipstreamError(f'{path}, line {number}: "{name}" must be a text that is not empty')
+        rows.append((number, row))
+    if not rows:
+        raise SlipstreamError(f"{path} is empty: it should hold one JSON object a line")
+    return rows
+
+
+def read_questions(paths: Iterable[str | Path]) -> list[dict]:
+    """Question rows: {"question", "answer", "keywords" if given, "kind" if given, …}, checked."""
+    questions = []
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise SlipstreamError(f"{path} is not there: a question file is JSON Lines of question, answer, keywords")
+        for number, row in read_jsonl(path, required=("question", "answer")):
+            check_question(row, f"{path}, line {number}")
+            questions.append(row)
+    return questions
+
+
+def check_question(row: dict, where: str) -> None:
+    """Raise SlipstreamError if a row's optional fields are not what the contract says."""
+    keywords = row.get("keywords")
+    if keywords is not None and not (
+        isinstance(keywords, list)
+        and all(isinstance(any_of, list) and any_of and all(isinstance(k, str) for k in any_of) for any_of in keywords)
+    ):
+        raise SlipstreamError(
+            f'{where}: "keywords" must be a list of non-empty lists of texts, like [["Senna"], ["1988"]]'
+        )
+    if not isinstance(row.get("kind", ""), str):
+        raise SlipstreamError(f'{where}: "kind" must be a text')
+
+
+# Splitting -----------------------------------------------------------------------------------------------------
+
+
+def split_documents(documents: list[Document], share: float) -> tuple[list[Document], list[Document]]:
+    """(train, validation) by whole documents, so that no half of a text helps with the other half.
+
+    A document's own `split` is obeyed. The others are ordered by a hash of their text: the choice does not depend on
+    the order of files, and hardly moves when documents are added. A lone document is cut by position.
+    """
+    if len(documents) == 1:
+        document = documents[0]
+        cut = int(len(document.text) * (1 - share))
+        first, second = (Document(t, document.title, document.source, document.licence)
+                         for t in (document.text[:cut], document.text[cut:]))  # fmt: skip
+        return [first], [second] if second.text else []
+    free = [d for d in documents if not d.split]
+    free.sort(key=lambda d: hashlib.sha256(f"{d.title}\n{d.text}".encode("utf-8", "replace")).digest())
+    chosen = {id(d) for d in free[: max(1, round(share * len(free)))]} if share > 0 and len(free) > 1 else set()
+    train = [d for d in documents if d.split == "train" or (not d.split and id(d) not in chosen)]
+    validation = [d for d in documents if d.split == "validation" or id(d) in chosen]
+    return train, validation
+
+
+# Tokens --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TokenSet:
+    """Documents as one flat array.
+
+    tokens: [N] uint16, or uint32 for a vocabulary over 65,536. scored: [N] bool, which tokens are to be predicted.
+    starts: [D + 1] int64, where each document begins. whole: documents are never cut in two (questions).
+    """
+
+    tokens: np.ndarray
+    scored: np.ndarray
+    starts: np.ndarray
+    whole: bool
+    fingerprint: str = field(default="")
+
+    def __post_init__(self):
+        digest = hashlib.sha256(self.tokens.tobytes() + self.scored.tobytes() + self.starts.tobytes())
+        self.fingerprint = digest.hexdigest()[:16]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+
+def _token_set(pieces: Iterable[tuple[np.ndarray, np.ndarray]], vocab_size: int, whole: bool) -> TokenSet:
+    dtype = np.uint16 if vocab_size <= 1 << 16 else np.uint32
+    tokens, scored, lengths = [np.empty(0, dtype)], [np.empty(0, bool)], [0]
+    for ids, mask in pieces:
+        tokens.append(ids.astype(dtype))
+        scored.append(mask)
+        lengths.append(len(ids))
+    return TokenSet(np.concatenate(tokens), np.concatenate(scored), np.cumsum(lengths), whole)
+
+
+def encode_documents(documents: Iterable[Document], tokenizer: Tokenizer) -> TokenSet:
+    """Documents as tokens, each ended by <|endoftext|>, every token scored."""
+
+    def pieces():
+        for document in documents:
+            try:
+                ids = np.array([*tokenizer.encode(document.text.strip() + "\n"), tokenizer.eos_id])
+            except SlipstreamError as error:
+                raise SlipstreamError(f"{document.source or document.title}: {error}") from None
+            yield ids, np.ones(len(ids), bool)
+
+    return _token_set(pieces(), tokenizer.vocab_size, whole=False)
+
+
+def encode_questions(questions: Iterable[dict], tokenizer: Tokenizer, score_prompts: bool) -> TokenSet:
+    """Question-answer pairs as tokens. Only answers are scored, unless `score_prompts` says the questions too."""
+
+    def pieces():
+        for row in questions:
+            ids, mask = encode_pair(tokenizer, row["question"], row["answer"])
+            yield ids, np.ones_like(mask) if score_prompts else mask
+
+    return _token_set(pieces(), tokenizer.vocab_size, whole=True)
+
+
+# Packing and batches -------------------------------------------------------------------------------------------
+
+
+def pack(data: TokenSet, order: Sequence[int], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lay documents end to end in rows of `length` tokens: tokens [R, length] and scored [R, length].
+
+    A text runs on from one row to the next. A pair goes into the next row when it does not fit, and the gap is
+    padding that is not scored; one longer than a row loses its beginning, for its answer stands at the end.
+    """
+    tokens, scored = [], []
+    used = 0
+    for index in order:
+        start, end = data.starts[index], data.starts[index + 1]
+        if data.whole:
+            start = max(start, end - length)
+            if (gap := -used % length) and end - start > gap:
+                tokens.append(np.full(gap, pad_id, data.tokens.dtype))
+                scored.append(np.zeros(gap, bool))
+                used += gap
+        tokens.append(data.tokens[start:end])
+        scored.append(data.scored[start:end])
+        used += end - start
+    gap = -used % length
+    tokens.append(np.full(gap, pad_id, data.tokens.dtype))
+    scored.append(np.zeros(gap, bool))
+    return np.concatenate(tokens).reshape(-1, length), np.concatenate(scored).reshape(-1, length)
+
+
+class RowStream:
+    """An endless, numbered stream of packed rows: row i is always the same one.
+
+    Each epoch shuffles the documents anew and packs them again, so the same words stand in other company and at
+    other positions every time.
+    """
+
+    def __init__(self, data: TokenSet, length: int, pad_id: int, seed: int):
+        self.data, self.length, self.pad_id, self.seed = data, length, pad_id, seed
+        self._epochs: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        # Padding differs a little from shuffle to shuffle; a fixed count makes row i's epoch a division.
+        self.rows_per_epoch = max(1, len(pack(data, range(len(data)), length, pad_id)[0]))
+
+    def _epoch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        if number not in self._epochs:
+            self._epochs = {k: v for k, v in self._epochs.items() if k == number - 1}
+            rng = np.random.default_rng([self.seed, number])
+            tokens, scored = pack(self.data, rng.permutation(len(self.data)), self.length, self.pad_id)
+            order = rng.permutation(len(tokens))
+            self._epochs[number] = tokens[order], scored[order]
+        return self._epochs[number]
+
+    def rows(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows first .. first + count - 1: tokens and scored, each [count, length]."""
+        out = []
+        for i in range(first, first + count):
+            tokens, scored = self._epoch(i // self.rows_per_epoch)
+            at = i % self.rows_per_epoch % len(tokens)
+            out.append((tokens[at], scored[at]))
+        return np.stack([t for t, _ in out]), np.stack([s for _, s in out])
+
+
+def make_batches(
+    sources: Sequence[tuple[TokenSet, float]], batch_size: int, context: int, pad_id: int, seed: int
+) -> Callable[[int], Batch]:
+    """A function from a step's number to its batch: inputs, targets and weights, each [batch_size, context].
+
+    Args:
+        sources: token sets with the share of a batch's rows, and of its loss, that each gets; shares sum to one.
+    Returns:
+        weights are float32 and sum to one: a source's share is spread evenly over its scored tokens, so that short
+        answers are not drowned by long articles.
+    """
+    sources = [(data, share) for data, share in sources if share > 0]
+    counts = _share_rows([share for _, share in sources], batch_size)
+    streams = [RowStream(data, context + 1, pad_id, seed + 7919 * k) for k, (data, _) in enumerate(sources)]
+
+    def batch(step: int) -> Batch:
+        parts = [stream.rows(step * n, n) for stream, n in zip(streams, counts, strict=True) if n]
+        shares = [share for (_, share), n in zip(sources, counts, strict=True) if n]
+        tokens = np.concatenate([tokens for tokens, _ in parts])
+        weights = [
+            scored[:, 1:] * (share / max(1, scored[:, 1:].sum()))
+            for (_, scored), share in zip(parts, shares, strict=True)
+        ]
+        weights = np.concatenate(weights).astype(np.float32)
+        return tokens[:, :-1], tokens[:, 1:], weights / max(weights.sum(), 1e-9)
+
+    return batch
+
+
+def _share_rows(shares: list[float], batch_size: int) -> list[int]:
+    """Whole rows for each source, every one at least one row if the batch is large enough."""
+    counts = [int(share * batch_size) for share in shares]
+    if batch_size >= len(shares):
+        counts = [max(1, n) for n in counts]
+    while sum(counts) != batch_size:
+        off = [share * batch_size - n for share, n in zip(shares, counts, strict=True)]
+        counts[int(np.argmax(off)) if sum(counts) < batch_size else int(np.argmin(off))] += (
+            1 if sum(counts) < batch_size else -1
+        )
+    return counts
+
+
+def validation_batches(data: TokenSet, batch_size: int, context: int, pad_id: int, limit: int) -> list[Batch]:
+    """At most `limit` batches over the data in its own order; here weights are 1 for every scored token."""
+    if not len(data):
+        return []
+    tokens, scored = pack(data, range(len(data)), context + 1, pad_id)
+    picks = np.linspace(0, len(tokens) - 1, min(len(tokens), limit * batch_size)).astype(int)
+    batches = []
+    for start in range(0, len(picks), batch_size):
+        rows = picks[start : start + batch_size]
+        # the last batch is filled up with unscored rows: every new shape would compile the step again
+        short = batch_size - len(rows)
+        rows = np.concatenate([rows, np.zeros(short, int)])
+        weights = scored[rows, 1:].astype(np.float32)
+        if short:
+            weights[-short:] = 0
+        batches.append((tokens[rows, :-1], tokens[rows, 1:], weights))
+    return batches

@@ -1,0 +1,82 @@
+"""The Q&A stage: from a model that goes on with texts to one that answers.
+
+It is the same loop with other data: pairs of question and answer, scored on the answer alone, because the model should
+learn to answer questions and not to ask them. Part of every batch is still the corpus (`--mix`), or the model would
+forget what it has read while it learns how to say it.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import mlx.core as mx
+
+from .checkpoint import TRAINING, load
+from .corpus.embedded import handwritten_questions
+from .data import encode_documents, encode_questions, make_batches, read_questions, split_documents, validation_batches
+from .errors import SlipstreamError, command
+from .model import SlipstreamLM
+from .presets import PRESETS, get_preset
+from .train import add_train_args, check_context, describe_data, load_corpus, override, train, typed
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="slipstream finetune_qa", description="Teach a pretrained model to answer questions.",
+        epilog="Settings not given come from the preset that the base model was trained with.",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--model", default="checkpoints/base", metavar="DIR", help="pretrained checkpoint (default: %(default)s)")
+    add("--questions", nargs="+", metavar="FILE", help="question files; without them, the embedded ones")
+    add("--dev", nargs="+", metavar="FILE", help="question files to validate on; without them, the embedded dev set")
+    add(
+        "--corpus", nargs="+", metavar="PATH", help="text to mix in against forgetting; without it, the embedded corpus"
+    )
+    add("--out", default="checkpoints/qa", metavar="DIR", help="checkpoint folder (default: %(default)s)")
+    add("--preset", metavar="NAME", help=f"settings to start from: {', '.join(PRESETS)}; default: the base model's")
+    add("--resume", action="store_true", help="go on from the last state in --out")
+    add_train_args(parser)
+    return parser.parse_args(argv)
+
+
+def base_preset(folder: str, name: str | None) -> str:
+    """The preset a checkpoint was trained with, unless another is named."""
+    if name:
+        return name
+    try:
+        return json.loads((Path(folder) / TRAINING).read_text(encoding="utf-8"))["preset"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SlipstreamError(f"{folder}/{TRAINING} does not say which preset it was: name one with --preset") from None
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    namespace = parse_args(argv)
+    trained, tokenizer = load(namespace.model)
+    preset = base_preset(namespace.model, namespace.preset)
+    args = override(get_preset(preset).finetune, namespace)
+    check_context(args, trained.args.n_positions)
+    documents, questions = load_corpus(namespace)
+    if not questions:
+        raise SlipstreamError("no questions: --corpus without --questions leaves nothing to learn answers from")
+    dev = read_questions(namespace.dev) if namespace.dev else handwritten_questions("dev")
+    model = SlipstreamLM(trained.args, dropout=args.dropout)
+    model.update(trained.parameters())
+    text = encode_documents(split_documents(documents, args.val_share)[0], tokenizer)
+    pairs = encode_questions(questions, tokenizer, score_prompts=False)
+    held_back = encode_questions(dev, tokenizer, score_prompts=False)
+    eos = tokenizer.eos_id
+    batches = make_batches([(pairs, 1 - args.mix), (text, args.mix)], args.batch_size, args.context, eos, args.seed)
+    validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
+    mx.random.seed(args.seed)
+    print(f"finetuning {namespace.model} on {len(pairs):,} questions, {args.mix:.0%} corpus mixed in")
+    description = {
+        "stage": "finetune_qa", "preset": preset, "base": str(namespace.model),
+        "data": describe_data(questions=pairs, text=text, validation=held_back), "command": typed("finetune_qa", argv),
+    }  # fmt: skip
+    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume)
+    print(f"best validation loss {record['best_val_loss']:.4f} at step {record['best_step']}; saved in {namespace.out}")
+
+
+if __name__ == "__main__":
+    main()

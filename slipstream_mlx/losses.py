@@ -1,0 +1,75 @@
+"""Cross-entropy straight from hidden states, a few thousand tokens at a time.
+
+Logits are the largest tensor of a small model by far: batch 64 x context 512 x 50,304 words is 1.6 billion numbers.
+Nobody needs them all at once. We walk over the tokens in chunks; each chunk's logits give its loss and, on the spot,
+its share of the two gradients (for the hidden states and for the tied embedding), and are then forgotten.
+"""
+
+import mlx.core as mx
+
+from .activations import exp
+
+CHUNK = 8192  # tokens; on an H100 larger ones are no faster
+
+
+def cross_entropy(
+    hidden: mx.array, head: mx.array, targets: mx.array, weights: mx.array, chunk: int = CHUNK
+) -> mx.array:
+    """Weighted sum of -log p(target), differentiable in `hidden` and `head`.
+
+    Args:
+        hidden: [..., C], the model's last hidden states, float32 or bfloat16.
+        head: [V, C], the output head (the tied embedding), same dtype.
+        targets: [...] of integers in [0, V).
+        weights: [...], float32: what each token counts. Zeros leave tokens out; make them sum to one for a mean.
+        chunk: how many tokens' logits exist at a time.
+    Returns:
+        A float32 scalar.
+    """
+    targets, weights = targets.reshape(-1), weights.reshape(-1)
+
+    @mx.custom_function
+    def loss_and_grads(hidden: mx.array, head: mx.array):
+        loss, d_head, d_hidden = mx.array(0.0), mx.zeros(head.shape, mx.float32), []
+        for start in range(0, hidden.shape[0], chunk):
+            here = slice(start, start + chunk)
+            # `depends` makes a chunk wait for the one before; or else all of them would be in memory together.
+            h, t, w = mx.depends(hidden[here], [loss]), targets[here], weights[here]
+            log_likelihood, probs = _softmax(h @ head.T, t)
+            loss = loss - mx.sum(w * log_likelihood)
+            # d loss / d logits is "what was guessed minus what came", weighted
+            is_target = mx.arange(head.shape[0])[None] == t[:, None]
+            d_logits = ((probs - is_target) * w[:, None]).astype(h.dtype)
+            d_hidden.append(d_logits @ head)
+            d_head = d_head + d_logits.T @ h
+        return loss, mx.concatenate(d_hidden), d_head.astype(head.dtype)
+
+    @loss_and_grads.vjp
+    def loss_vjp(primals, cotangents, outputs):
+        scale = cotangents[0]
+        return (scale * outputs[1]).astype(primals[0].dtype), (scale * outputs[2]).astype(primals[1].dtype)
+
+    return loss_and_grads(hidden.reshape(-1, hidden.shape[-1]), head)[0]
+
+
+def evaluate_cross_entropy(
+    hidden: mx.array, head: mx.array, targets: mx.array, weights: mx.array, chunk: int = CHUNK
+) -> mx.array:
+    """The same number without the gradients, for validation."""
+    hidden, targets, weights = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1), weights.reshape(-1)
+    loss = mx.array(0.0)
+    for start in range(0, hidden.shape[0], chunk):
+        here = slice(start, start + chunk)
+        h, t, w = mx.depends(hidden[here], [loss]), targets[here], weights[here]
+        loss = loss - mx.sum(w * _softmax(h @ head.T, t)[0])
+    return loss
+
+
+def _softmax(logits: mx.array, targets: mx.array) -> tuple[mx.array, mx.array]:
+    """Float32 log-likelihood of the targets [n], and probabilities [n, V], from one pass of exponentials."""
+    logits = logits.astype(mx.float32)
+    top = mx.max(logits, axis=-1, keepdims=True)
+    exps = exp(logits - top)
+    total = mx.sum(exps, axis=-1, keepdims=True)
+    at_target = mx.take_along_axis(logits, targets[:, None], axis=-1) - top
+    return (at_target - mx.log(total)).squeeze(-1), exps / total

@@ -1,0 +1,353 @@
+"""The training loop, and the pretrain command.
+
+One step: take a batch, guess each next token, measure the surprise (cross-entropy), follow the gradient a little way
+down. The loop below does that some thousands of times, and around it keeps what a long run needs: a learning rate that
+warms up and cools down, validation on documents never trained on, the best weights and the last ones on disk, and a
+resume that ends bit for bit where an unbroken run would have ended.
+"""
+
+import argparse
+import dataclasses
+import functools
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mlx.core as mx
+import mlx.optimizers as optim
+import numpy as np
+from mlx.utils import tree_flatten, tree_map
+from tqdm import tqdm
+
+from . import checkpoint, report
+from .activations import on_gpu
+from .corpus.embedded import embedded_documents, embedded_questions
+from .data import (
+    Batch,
+    TokenSet,
+    encode_documents,
+    encode_questions,
+    make_batches,
+    read_documents,
+    read_questions,
+    split_documents,
+    validation_batches,
+)
+from .errors import SlipstreamError, command
+from .losses import cross_entropy, evaluate_cross_entropy
+from .model import SlipstreamLM
+from .presets import PRESETS, TrainArgs, get_preset
+from .tokenizer import CharTokenizer, GPT2Tokenizer, Tokenizer
+
+
+def make_optimizer(model: SlipstreamLM, args: TrainArgs) -> optim.Optimizer:
+    """AdamW (Loshchilov & Hutter, 2019) with warm-up and cosine. Matrices decay; biases and LayerNorms do not."""
+    warmup, cooling = args.warmup_steps, max(1, args.steps - args.warmup_steps)
+    schedule = optim.cosine_decay(args.lr, cooling, args.min_lr)
+    if warmup:
+        schedule = optim.join_schedules([optim.linear_schedule(args.lr / warmup, args.lr, warmup), schedule], [warmup])
+    adamw = functools.partial(optim.AdamW, schedule, betas=[args.beta1, args.beta2], bias_correction=True)
+    optimizer = optim.MultiOptimizer(
+        [adamw(weight_decay=args.weight_decay), adamw(weight_decay=0.0)], [lambda _, p: p.ndim >= 2]
+    )
+    optimizer.init(model.trainable_parameters())
+    moments = [name for name, _ in tree_flatten(optimizer.state) if name.endswith(".m")]
+    assert len(moments) == len(tree_flatten(model.trainable_parameters())), "every parameter has its optimiser"
+    return optimizer
+
+
+def compute_dtype() -> mx.Dtype:
+    """bfloat16 on a GPU. float32 on the CPU, where bfloat16 products have no fast library."""
+    return mx.bfloat16 if on_gpu() else mx.float32
+
+
+def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) -> Callable:
+    """The compiled step: (inputs, targets, weights) -> loss. Updates model, optimiser and random state in place.
+
+    Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
+    """
+    dtype = compute_dtype()
+
+    def loss_fn(params, inputs, targets, weights):
+        model.update(tree_map(lambda p: p.astype(dtype), params))
+        return cross_entropy(model.hidden_states(inputs), model.wte.weight, targets, weights)
+
+    value_and_grad = mx.value_and_grad(loss_fn)
+    # All that the step changes must be named as input and output, or compile would bake today's values in.
+    state = [model.state, optimizer.state, mx.random.state]
+
+    @functools.partial(mx.compile, inputs=state, outputs=state)
+    def part(inputs, targets, weights, carried, last: bool):
+        params = model.trainable_parameters()
+        loss, grads = value_and_grad(params, inputs, targets, weights)
+        model.update(params)
+        if carried is not None:
+            loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
+        if last:
+            if args.grad_clip > 0:
+                grads, _ = optim.clip_grad_norm(grads, args.grad_clip)
+            optimizer.update(model, grads)
+            return loss, None
+        return loss, grads
+
+    def step(inputs: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
+        rows, carried = inputs.shape[0] // args.accumulate, None
+        for k in range(args.accumulate):
+            here = slice(k * rows, (k + 1) * rows)
+            carried = part(inputs[here], targets[here], weights[here], carried, k == args.accumulate - 1)
+            mx.async_eval(carried, state)
+        return carried[0]
+
+    return step
+
+
+def evaluate(model: SlipstreamLM, batches: list[Batch]) -> float:
+    """Mean cross-entropy in nats over the scored tokens of the batches."""
+    if not batches:
+        return math.nan
+    model.eval()
+
+    @functools.partial(mx.compile, inputs=model.state)
+    def loss_sum(inputs, targets, weights):
+        head = model.wte.weight[: model.args.vocab_size]
+        return evaluate_cross_entropy(model.hidden_states(inputs), head, targets, weights)
+
+    total = sum(loss_sum(*to_arrays(batch)).item() for batch in batches)
+    count = sum(float(weights.sum()) for _, _, weights in batches)
+    model.train()
+    return total / max(count, 1.0)
+
+
+def to_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array]:
+    inputs, targets, weights = batch
+    return mx.array(inputs.astype(np.int32)), mx.array(targets.astype(np.int32)), mx.array(weights)
+
+
+class Stop:
+    """Turns the first Ctrl-C or SIGTERM into a request that the loop honours after the step it is in."""
+
+    def __init__(self):
+        self.signal: int | None = None
+        self._old: dict[int, object] = {}
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._old[number] = signal.signal(number, self._request)
+            except ValueError:  # not in the main thread: signals are somebody else's business
+                break
+        return self
+
+    def _request(self, number, _frame):
+        self.signal = number
+        for n, old in self._old.items():  # a second one is not polite any more
+            signal.signal(n, old)
+
+    def __exit__(self, *_):
+        for number, old in self._old.items():
+            signal.signal(number, old)
+
+
+def train(
+    model: SlipstreamLM,
+    tokenizer: Tokenizer,
+    batches: Callable[[int], Batch],
+    validation: list[Batch],
+    args: TrainArgs,
+    out: str | Path,
+    description: dict,
+    resume: bool = False,
+) -> dict:
+    """Train `model` in place and write a checkpoint folder. This is the one loop of every stage.
+
+    Args:
+        batches: the batch of each step number; its weights sum to one.
+        validation: batches to measure on; without any, the training loss picks the best weights.
+        out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
+        description: what else training.json should say (preset, command, data fingerprint).
+        resume: go on from `out`/state.
+    Returns:
+        The record that training.json holds: history, best step and loss, tokens, seconds.
+    Raises:
+        SlipstreamError: nothing to resume, or the loss became NaN or infinite (the last good checkpoint is kept).
+    """
+    out = Path(out)
+    model.train()
+    optimizer = make_optimizer(model, args)
+    record = {"step": 0, "best_step": 0, "best_val_loss": math.inf, "tokens": 0, "seconds": 0.0, "history": []}
+    if resume:
+        state, record = checkpoint.load_state(out, model)
+        optimizer.state = state
+        print(f"resuming {out} at step {record['step']}", flush=True)
+    else:
+        checkpoint.save_description(out, model.args, tokenizer)
+    step_fn = make_step(model, optimizer, args)
+    tokens_per_step = args.batch_size * args.context
+    losses: list[mx.array] = []
+    stale = 0 if not resume else record.get("stale", 0)
+    began, began_step, spent = time.perf_counter(), record["step"], record["seconds"]
+
+    def write(finished: str) -> None:
+        record["seconds"] = spent + time.perf_counter() - began
+        record["device"] = str(mx.default_device())
+        record["peak_memory_gib"] = mx.get_peak_memory() / 2**30
+        record["finished"] = finished
+        checkpoint.save_state(out, model, optimizer.state, record)
+        settings = {"settings": dataclasses.asdict(args), "model": dataclasses.asdict(model.args)}
+        checkpoint.write_json(out / checkpoint.TRAINING, description | settings | record)
+
+    bar = tqdm(total=args.steps, initial=record["step"], disable=None, unit="step", dynamic_ncols=True)
+    with Stop() as stop, bar:
+        while record["step"] < args.steps and not record.get("finished"):
+            losses.append(step_fn(*to_arrays(batches(record["step"]))))
+            record["step"] += 1
+            record["tokens"] += tokens_per_step
+            bar.update()
+            if len(losses) > 1:  # stay one step behind the device: it never waits for us, nor we run ahead of it
+                mx.eval(losses[-2])
+            at_end = record["step"] == args.steps
+            if record["step"] % args.eval_every and not at_end and not stop.signal:
+                continue
+            train_loss = float(np.mean([loss.item() for loss in losses]))
+            losses.clear()
+            if not math.isfinite(train_loss):
+                raise SlipstreamError(
+                    f"the loss became {train_loss} at step {record['step']}; the last good checkpoint is kept in {out}: "
+                    f"resume with a lower --lr (it was {args.lr:g}) or look for broken text in the corpus"
+                )
+            if stop.signal:
+                write(finished="")
+                resume_command = " ".join([*description.get("command", ["slipstream", "train"]), "--resume"])
+                print(f"\nstopped at step {record['step']}, all is saved. To go on: {resume_command}", file=sys.stderr)
+                raise SystemExit(128 + stop.signal)
+            val_loss = evaluate(model, validation) if validation else train_loss
+            rate = (record["step"] - began_step) * tokens_per_step / (time.perf_counter() - began)
+            row = {
+                "step": record["step"], "loss": train_loss, "val_loss": val_loss,
+                "lr": optimizer.learning_rate.item(), "tokens_per_second": rate,
+            }  # fmt: skip
+            record["history"].append(row)
+            if val_loss < record["best_val_loss"]:
+                record["best_step"], record["best_val_loss"], stale = record["step"], val_loss, 0
+                checkpoint.save_weights(out, model, record["step"], val_loss)
+            else:
+                stale += 1
+            record["stale"] = stale
+            left = (args.steps - record["step"]) * tokens_per_step / rate
+            tqdm.write(progress_line(row, args.steps, left, best=stale == 0))
+            early = bool(args.patience) and stale >= args.patience
+            write(finished="steps" if at_end else "early" if early else "")
+            if early:
+                tqdm.write(
+                    f"early stop: no better validation loss for {stale} evaluations (step {record['best_step']} was best)"
+                )
+    checkpoint.save_transformers_twin(out)
+    report.plot_loss(out)
+    return record
+
+
+def progress_line(row: dict, steps: int, seconds_left: float, best: bool) -> str:
+    """One line of a run's log."""
+    memory = mx.get_peak_memory() / 2**30
+    return (
+        f"step {row['step']:>6}/{steps}  loss {row['loss']:.4f}  val {row['val_loss']:.4f}{'*' if best else ' '} "
+        f"lr {row['lr']:.2e}  {row['tokens_per_second']:>9,.0f} tok/s  {memory:.2f} GiB  "
+        f"{int(seconds_left) // 60}:{int(seconds_left) % 60:02d} left"
+    )
+
+
+# The command ---------------------------------------------------------------------------------------------------
+
+
+def add_train_args(parser: argparse.ArgumentParser) -> None:
+    """One flag for every field of TrainArgs; what is not given stays None and comes from the preset."""
+    for f in dataclasses.fields(TrainArgs):
+        flag = "--" + f.name.replace("_", "-")
+        parser.add_argument(flag, type=f.type, metavar="N" if f.type is int else "X", help=f.metadata["help"])
+
+
+def override(args: TrainArgs, namespace: argparse.Namespace) -> TrainArgs:
+    """The preset's settings with the given flags in their place."""
+    given = {f.name: getattr(namespace, f.name) for f in dataclasses.fields(TrainArgs)}
+    return dataclasses.replace(args, **{name: value for name, value in given.items() if value is not None})
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="slipstream train", description="Pretrain a model from random weights.",
+        epilog="Settings not given come from the preset. Without --corpus, the embedded handbook and facts are used.",
+    )  # fmt: skip
+    parser.add_argument("--preset", default="nano", metavar="NAME", help=f"{', '.join(PRESETS)} (default: %(default)s)")
+    parser.add_argument("--corpus", nargs="+", metavar="PATH", help="files or folders of .txt, .md, .jsonl")
+    parser.add_argument("--questions", nargs="+", metavar="FILE", help="question files to mix in (see --mix)")
+    parser.add_argument(
+        "--out", default="checkpoints/base", metavar="DIR", help="checkpoint folder (default: %(default)s)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last state in --out")
+    add_train_args(parser)
+    return parser.parse_args(argv)
+
+
+def load_corpus(namespace: argparse.Namespace) -> tuple[list, list]:
+    """Documents and questions as the flags say; with neither flag, the embedded ones."""
+    if not namespace.corpus:
+        documents = embedded_documents()
+        questions = read_questions(namespace.questions) if namespace.questions else embedded_questions()
+    else:
+        documents = read_documents(namespace.corpus)
+        questions = read_questions(namespace.questions) if namespace.questions else []
+    return documents, questions
+
+
+def describe_data(**sets: TokenSet) -> dict:
+    """Counts and fingerprints for training.json."""
+    return {k: {"documents": len(s), "tokens": len(s.tokens), "fingerprint": s.fingerprint} for k, s in sets.items()}
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    namespace = parse_args(argv)
+    preset = get_preset(namespace.preset)
+    args = override(preset.pretrain, namespace)
+    documents, questions = load_corpus(namespace)
+    train_docs, val_docs = split_documents(documents, args.val_share)
+    if preset.tokenizer == "char":
+        tokenizer: Tokenizer = CharTokenizer.train("".join(d.text + "\n" for d in documents))
+        questions = []  # a character model is trained on text alone
+    else:
+        tokenizer = GPT2Tokenizer(preset.model.vocab_size)
+    model_args = dataclasses.replace(preset.model, vocab_size=tokenizer.vocab_size)
+    check_context(args, model_args.n_positions)
+    text, held_back = encode_documents(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
+    pairs = encode_questions(questions, tokenizer, score_prompts=True)
+    share = args.mix if len(pairs) else 0.0
+    eos = tokenizer.eos_id
+    batches = make_batches([(text, 1 - share), (pairs, share)], args.batch_size, args.context, eos, args.seed)
+    validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
+    mx.random.seed(args.seed)
+    model = SlipstreamLM(model_args, dropout=args.dropout)
+    data = describe_data(text=text, validation=held_back, questions=pairs)
+    print(
+        f"{namespace.preset}: {model.num_parameters():,} parameters on {mx.default_device()}; "
+        f"{len(text.tokens):,} tokens of text, {len(pairs):,} questions, {len(held_back.tokens):,} tokens to validate on"
+    )
+    description = {"stage": "pretrain", "preset": namespace.preset, "data": data, "command": typed("train", argv)}
+    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume)
+    print(f"best validation loss {record['best_val_loss']:.4f} at step {record['best_step']}; saved in {namespace.out}")
+
+
+def check_context(args: TrainArgs, n_positions: int) -> None:
+    if args.context > n_positions:
+        raise SlipstreamError(f"--context {args.context} is more than the model's {n_positions} positions: lower it")
+
+
+def typed(stage: str, argv: list[str] | None) -> list[str]:
+    """What the user typed, as the `slipstream` command would have it."""
+    return ["slipstream", stage, *(word for word in (sys.argv[1:] if argv is None else argv) if word != "--resume")]
+
+
+if __name__ == "__main__":
+    main()
