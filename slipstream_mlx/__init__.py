@@ -7,7 +7,12 @@ print(generate(model, tokenizer, "Who won the 1976 title?", mode="qa"))
 
 __version__ = "0.1.0"
 
+import warnings
+
 from . import _blas
+
+# `slipstream_mlx.generate` is the function and, for `python -m`, the command: runpy need not remark on it.
+warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning, module="runpy")
 
 _blas.load_mkl()  # before anything imports mlx.core
 

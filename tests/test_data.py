@@ -1,0 +1,180 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slipstream_mlx import SlipstreamError
+from slipstream_mlx.corpus import Document
+from slipstream_mlx.data import (
+    TokenSet,
+    encode_documents,
+    encode_questions,
+    make_batches,
+    pack,
+    read_documents,
+    read_questions,
+    split_documents,
+    validation_batches,
+)
+
+PAD = 999
+
+
+def token_set(lengths, whole=False):
+    """Documents of the given lengths whose tokens count up from 0, so that nothing can be mistaken."""
+    total = sum(lengths)
+    return TokenSet(np.arange(total, dtype=np.uint16), np.ones(total, bool), np.cumsum([0, *lengths]), whole)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(2, 17))
+def test_packed_text_runs_on_without_loss(lengths, row):
+    tokens, scored = pack(token_set(lengths), range(len(lengths)), row, PAD)
+    assert tokens.shape == scored.shape and tokens.shape[1] == row
+    assert tokens[scored].tolist() == list(range(sum(lengths)))
+    assert (tokens[~scored] == PAD).all() and (~scored).sum() < row
+
+
+@given(st.lists(st.integers(1, 17), min_size=1, max_size=20), st.integers(17, 40))
+def test_packed_pairs_are_never_cut(lengths, row):
+    data = token_set(lengths, whole=True)
+    tokens, scored = pack(data, range(len(lengths)), row, PAD)
+    assert tokens[scored].tolist() == list(range(sum(lengths)))
+    for start, end in zip(data.starts, data.starts[1:], strict=False):
+        assert any(set(range(start, end)) <= set(r.tolist()) for r in tokens)
+
+
+def test_a_pair_longer_than_a_row_keeps_its_answer():
+    tokens, scored = pack(token_set([12], whole=True), [0], 5, PAD)
+    assert tokens.tolist() == [[7, 8, 9, 10, 11]]
+
+
+@given(
+    shares=st.sampled_from([(1.0,), (0.5, 0.5), (0.7, 0.3), (0.95, 0.05), (1.0, 0.0)]),
+    batch_size=st.integers(2, 9), step=st.integers(0, 50),
+)  # fmt: skip
+@settings(max_examples=40)
+def test_batches(shares, batch_size, step):
+    sources = [(token_set([5, 9, 40]), shares[0]), (token_set([4, 6, 3], whole=True), shares[-1])][: len(shares)]
+    batch = make_batches(sources, batch_size, 8, PAD, seed=1)
+    inputs, targets, weights = batch(step)
+    assert inputs.shape == targets.shape == weights.shape == (batch_size, 8)
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    real = weights > 0
+    assert (targets[real] == inputs[real] + 1).mean() > 0.5  # counting tokens: the target is the next one
+    again = make_batches(sources, batch_size, 8, PAD, seed=1)(step)
+    assert all((a == b).all() for a, b in zip(batch(step), again, strict=True))
+
+
+def test_batches_do_not_depend_on_what_was_asked_before():
+    sources = [(token_set([50, 60]), 1.0)]
+    one, other = (make_batches(sources, 4, 8, PAD, seed=1) for _ in range(2))
+    for step in range(9):
+        one(step)
+    assert (one(9)[0] == other(9)[0]).all()
+    assert not (one(8)[0] == one(9)[0]).all()
+
+
+def test_every_token_is_seen_in_an_epoch():
+    batch = make_batches([(token_set([33, 44, 22]), 1.0)], 1, 9, PAD, seed=0)
+    rows = -(-99 // 10)
+    seen = set()
+    for step in range(rows):
+        inputs, targets, weights = batch(step)
+        seen |= set(inputs.reshape(-1).tolist()) | set(targets.reshape(-1).tolist())
+    assert set(range(99)) <= seen
+
+
+def test_only_answers_are_scored(tokenizer):
+    data = encode_questions([{"question": "Who won?", "answer": "Senna"}], tokenizer, score_prompts=False)
+    assert tokenizer.decode(data.tokens[data.scored]) == " Senna"
+    assert data.tokens[-1] == tokenizer.eos_id and data.scored[-1]
+    assert tokenizer.decode(data.tokens) == "Question: Who won?\nAnswer: Senna"
+    assert encode_questions([{"question": "Who won?", "answer": "Senna"}], tokenizer, score_prompts=True).scored.all()
+
+
+def test_split_is_by_document_and_stable():
+    documents = [Document(f"text {i}", title=str(i)) for i in range(40)]
+    train, validation = split_documents(documents, 0.1)
+    assert len(train) == 36 and len(validation) == 4
+    assert {d.title for d in train} | {d.title for d in validation} == {str(i) for i in range(40)}
+    shuffled_train, shuffled_validation = split_documents(documents[::-1], 0.1)
+    assert {d.title for d in shuffled_validation} == {d.title for d in validation}
+
+
+def test_a_settled_split_is_obeyed():
+    documents = [Document("a", split="train"), Document("b", split="validation"), Document("c", split="train")]
+    train, validation = split_documents(documents, 0.5)
+    assert [d.text for d in train] == ["a", "c"] and [d.text for d in validation] == ["b"]
+
+
+def test_a_lone_document_is_cut_by_position():
+    train, validation = split_documents([Document("0123456789")], 0.1)
+    assert train[0].text == "012345678" and validation[0].text == "9"
+
+
+def test_validation_covers_each_token_once(tokenizer):
+    data = token_set([13, 8, 30])
+    batches = validation_batches(data, 2, 8, PAD, limit=100)
+    assert sum(w.sum() for _, _, w in batches) == 51 - len(
+        pack(data, range(3), 9, PAD)[0]
+    )  # first tokens have no guess
+    assert {i.shape for i, _, _ in batches} == {(2, 8)}
+    assert validation_batches(token_set([]), 2, 8, PAD, 5) == []
+
+
+def test_documents_from_files_and_folders(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.md").write_text("# B\n\ntext ä", encoding="utf-8")
+    (tmp_path / "a.txt").write_bytes("\ufeffwindows\r\nlines".encode())
+    (tmp_path / "c.jsonl").write_text(
+        '{"text": "one", "title": "T", "split": "train"}\n\n{"text": "two", "extra": 3}\n'
+    )
+    (tmp_path / "ignored.png").write_bytes(b"\x89PNG")
+    documents = read_documents([tmp_path])
+    assert [d.text for d in documents] == ["windows\nlines", "one", "two", "# B\n\ntext ä"]
+    assert documents[1].title == "T" and documents[1].split == "train"
+
+
+@pytest.mark.parametrize(
+    "name,content,message",
+    [
+        ("a.txt", b"fine\nfine\n\xff\xfe", "a.txt, line 3: not UTF-8"),
+        ("a.txt", b"  \n", "a.txt is empty"),
+        ("a.jsonl", b'{"text": "fine"}\n{broken', "a.jsonl, line 2: not valid JSON"),
+        ("a.jsonl", b'{"title": "no text"}', 'a.jsonl, line 1: "text" must be'),
+        ("a.jsonl", b"[1, 2]", "a.jsonl, line 1: must be an object"),
+        ("a.jsonl", b"", "a.jsonl is empty"),
+        ("a.jsonl", b"[" * 100_000, "line 1: not valid JSON"),
+    ],
+)
+def test_bad_corpora_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SlipstreamError, match=message):
+        read_documents([tmp_path / name])
+
+
+def test_missing_paths_are_named(tmp_path):
+    with pytest.raises(SlipstreamError, match="nowhere is not there"):
+        read_documents([tmp_path / "nowhere"])
+    with pytest.raises(SlipstreamError, match="holds no .txt"):
+        read_documents([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "row,message",
+    [
+        ({"question": "Who?"}, '"answer" must be'),
+        ({"question": "", "answer": "a"}, '"question" must be'),
+        ({"question": "Who?", "answer": "a", "keywords": "a"}, '"keywords" must be'),
+        ({"question": "Who?", "answer": "a", "keywords": [[]]}, '"keywords" must be'),
+        ({"question": "Who?", "answer": "a", "keywords": [[1]]}, '"keywords" must be'),
+        ({"question": "Who?", "answer": "a", "kind": 3}, '"kind" must be'),
+    ],
+)
+def test_bad_questions_are_named(tmp_path, row, message):
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps({"question": "fine", "answer": "fine"}) + "\n" + json.dumps(row))
+    with pytest.raises(SlipstreamError, match=f"q.jsonl, line 2: {message}"):
+        read_questions([path])
