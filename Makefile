@@ -24,7 +24,7 @@ QA     := checkpoints/qa/loss.png
 REPORT := checkpoints/qa/eval.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart pretrain finetune eval demo chat test lint clean FORCE
+.PHONY: help setup quickstart download corpus pretrain finetune eval demo chat test lint bench clean FORCE
 
 help: ## this list
 	@echo "Slipstream MLX: a Formula 1 language model, trained from scratch."
@@ -52,6 +52,10 @@ quickstart: ## train, finetune and question the nano model (5 minutes on two CPU
 	@echo
 	@echo "loss curves: $(BASE) $(QA)   report: $(REPORT)   next: make chat, make demo"
 
+corpus: data/corpus/card.md ## merge all sources into data/corpus, with a card of what is in it
+data/corpus/card.md: $(VENV)/.ready $(EMBEDDED) $(wildcard data/wikipedia/manifest.json)
+	$(SLIP).build_corpus --out data/corpus
+
 # A stage's loss.png is the last thing it writes: where there is one, the stage is done.
 pretrain: $(BASE) ## pretrain PRESET from random weights -> checkpoints/base
 $(BASE): $(VENV)/.ready $(STAMP) $(if $(CORPUS),,$(EMBEDDED))
@@ -71,8 +75,14 @@ demo: $(QA) ## open the demo in a browser
 chat: $(QA) ## talk to the model in the terminal
 	$(SLIP).generate --model checkpoints/qa --mode qa
 
-test: $(VENV)/.ready-dev ## run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.ready-dev ## run the tests (the slow ones: .venv/bin/python -m pytest -m slow)
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: $(VENV)/.ready ## measure training and generation on this machine
+	$(SLIP).bench --preset $(PRESET)
+
+download: $(VENV)/.ready ## fetch Wikipedia's articles and F1DB -> data/ (ten minutes, network)
+	$(SLIP).download_data all --out data
 
 lint: $(VENV)/.ready-dev ## ruff and mypy
 	$(BIN)/ruff check .

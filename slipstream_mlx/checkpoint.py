@@ -11,13 +11,13 @@ there is either the old file or the new one. Nothing is pickled: safetensors and
 """
 
 import json
-import os
 from pathlib import Path
 
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
 from .errors import SlipstreamError
+from .files import replace, write_json, write_text
 from .model import ModelArgs, SlipstreamLM
 from .prompts import chat_template
 from .tokenizer import EOS, Tokenizer, tokenizer_from_json
@@ -41,7 +41,8 @@ def load(path: str | Path) -> tuple[SlipstreamLM, Tokenizer]:
     tokenizer = tokenizer_from_json(folder / "tokenizer.json")
     if tokenizer.vocab_size != args.vocab_size:
         raise SlipstreamError(
-            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens and the model {args.vocab_size}: they are of two checkpoints"
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens and the model {args.vocab_size}: "
+            "they are of two checkpoints"
         )
     model = SlipstreamLM(args)
     model.update(tree_unflatten(list(_read_weights(folder / WEIGHTS, model).items())))
@@ -166,29 +167,12 @@ def _check_shapes(path: Path, weights: dict[str, mx.array], model: SlipstreamLM)
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise SlipstreamError(
-                f"{path}: {name} should have shape {wanted.get(name)} and has {found.get(name)}: the weights are of another model"
+                f"{path}: {name} should have shape {wanted.get(name)} and has {found.get(name)}: "
+                "the weights are of another model"
             )
 
 
 def _write_safetensors(path: Path, arrays: dict[str, mx.array], metadata: dict[str, str]) -> None:
     temporary = path.with_name(f"{path.stem}.tmp.safetensors")
     mx.save_safetensors(str(temporary), arrays, metadata)
-    _replace(temporary, path)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically: the old file or the new one is there, never half of one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    _replace(temporary, path)
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    with open(temporary, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    replace(temporary, path)

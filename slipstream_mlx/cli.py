@@ -6,9 +6,12 @@ import sys
 from .errors import fail
 
 STAGES = {
+    "download_data": "fetch Wikipedia articles and the F1DB archive",
+    "build_corpus": "merge all sources into one corpus, with a card",
     "train": "pretrain a model from random weights",
     "finetune_qa": "teach a pretrained model to answer",
     "eval_qa": "ask a model questions and score the answers",
+    "bench": "measure speed and memory here",
     "generate": "let a model write or answer, once or interactively",
 }
 

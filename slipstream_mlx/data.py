@@ -202,7 +202,7 @@ def encode_questions(questions: Iterable[dict], tokenizer: Tokenizer, score_prom
 # Packing and batches -------------------------------------------------------------------------------------------
 
 
-def pack(data: TokenSet, order: Sequence[int], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+def pack(data: TokenSet, order: Iterable[int], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Lay documents end to end in rows of `length` tokens: tokens [R, length] and scored [R, length].
 
     A text runs on from one row to the next. A pair goes into the next row when it does not fit, and the gap is
@@ -278,11 +278,11 @@ def make_batches(
         parts = [stream.rows(step * n, n) for stream, n in zip(streams, counts, strict=True) if n]
         shares = [share for (_, share), n in zip(sources, counts, strict=True) if n]
         tokens = np.concatenate([tokens for tokens, _ in parts])
-        weights = [
+        parts_weights = [
             scored[:, 1:] * (share / max(1, scored[:, 1:].sum()))
             for (_, scored), share in zip(parts, shares, strict=True)
         ]
-        weights = np.concatenate(weights).astype(np.float32)
+        weights = np.concatenate(parts_weights).astype(np.float32)
         return tokens[:, :-1], tokens[:, 1:], weights / max(weights.sum(), 1e-9)
 
     return batch

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .checkpoint import load, write_json
+from .checkpoint import load
 from .corpus.embedded import handwritten_questions
 from .corpus.scoring import is_correct, question_keywords
 from .data import check_question, read_questions
 from .errors import SlipstreamError, command
+from .files import write_json
 from .generate import generate
 from .model import SlipstreamLM
 from .tokenizer import Tokenizer

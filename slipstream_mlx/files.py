@@ -15,6 +15,13 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def replace(temporary: Path, path: Path) -> None:
+    """Flush a finished temporary file to disk and rename it over `path`."""
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1))

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 
 import mlx.core as mx
-from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
 from .checkpoint import load
 from .errors import SlipstreamError, command
@@ -89,6 +88,8 @@ def generate_tokens(
     When the context is full, its last half is read again from position 0 and generation goes on: learned positions
     cannot slide.
     """
+    from mlx_lm.sample_utils import make_logits_processors, make_sampler  # takes seconds to import
+
     sampler = make_sampler(temp=temperature, top_p=top_p if top_p < 1 else 0.0, min_p=min_p, top_k=top_k)
     processors = make_logits_processors(repetition_penalty=repetition_penalty if repetition_penalty != 1 else None)
     context = model.args.n_positions

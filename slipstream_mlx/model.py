@@ -12,14 +12,17 @@ Shapes: B sequences, T tokens each, C = n_embd channels, H heads of D = C / H ch
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
-from mlx_lm.models.cache import KVCache
 
 from .activations import attention, gelu
 from .errors import SlipstreamError
+
+if TYPE_CHECKING:  # importing mlx_lm takes seconds: only what generates needs it
+    from mlx_lm.models.cache import KVCache
 
 VOCAB_MULTIPLE = 64
 
@@ -67,7 +70,7 @@ class SelfAttention(nn.Module):
         self.c_proj = nn.Linear(args.n_embd, args.n_embd, bias=False)
         self.resid_dropout = nn.Dropout(dropout)
 
-    def __call__(self, x: mx.array, cache: KVCache | None = None) -> mx.array:
+    def __call__(self, x: mx.array, cache: "KVCache | None" = None) -> mx.array:
         B, T, C = x.shape
         # [B, T, 3C] -> three of [B, H, T, D]: each head attends by itself
         q, k, v = (
@@ -102,7 +105,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(args.n_embd, eps=args.layer_norm_epsilon)
         self.mlp = FeedForward(args, dropout)
 
-    def __call__(self, x: mx.array, cache: KVCache | None = None) -> mx.array:
+    def __call__(self, x: mx.array, cache: "KVCache | None" = None) -> mx.array:
         x = x + self.attn(self.ln_1(x), cache)
         return x + self.mlp(self.ln_2(x))
 
@@ -141,7 +144,7 @@ class SlipstreamLM(nn.Module):
         pads = mx.arange(self.args.padded_vocab_size)[:, None] >= self.args.vocab_size
         self.wte.weight = mx.where(pads, 0.0, self.wte.weight)
 
-    def hidden_states(self, tokens: mx.array, cache: list[KVCache] | None = None) -> mx.array:
+    def hidden_states(self, tokens: mx.array, cache: "list[KVCache] | None" = None) -> mx.array:
         """Everything but the head: tokens [B, T] of integers -> [B, T, C].
 
         With a cache, the tokens continue what the cache holds, and the cache grows by T.
@@ -158,12 +161,14 @@ class SlipstreamLM(nn.Module):
             x = block(x, cache[layer] if cache else None)
         return self.ln_f(x)
 
-    def __call__(self, tokens: mx.array, cache: list[KVCache] | None = None) -> mx.array:
+    def __call__(self, tokens: mx.array, cache: "list[KVCache] | None" = None) -> mx.array:
         """Logits for the token after each one: [B, T] -> [B, T, vocab_size], the padded rows cut off."""
         return self.wte.as_linear(self.hidden_states(tokens, cache))[..., : self.args.vocab_size]
 
-    def make_cache(self) -> list[KVCache]:
+    def make_cache(self) -> "list[KVCache]":
         """An empty KV cache, one per layer (mlx-lm's `make_prompt_cache` calls this too)."""
+        from mlx_lm.models.cache import KVCache
+
         return [KVCache() for _ in self.h]
 
     @property

@@ -18,10 +18,11 @@ class TrainArgs:
     batch_size: int = _setting(32, "rows in a step; a row is `context` tokens")
     accumulate: int = _setting(1, "cut each step's batch into this many parts to save memory; the result is the same")
     context: int = _setting(512, "tokens in a row, at most the model's n_positions")
-    lr: float = _setting(1e-3, "highest learning rate, reached after the warm-up")
+    lr: float = _setting(1e-3, "highest learning rate of AdamW, reached after the warm-up")
     min_lr: float = _setting(
         1e-4, "learning rate at the last step; it falls along a cosine, which lingers at both ends"
     )
+    muon_lr: float = _setting(0.02, "the same for the matrices of the blocks, which Muon trains; 0 gives them to AdamW")
     warmup_steps: int = _setting(100, "steps to rise from 0 to lr: early gradients are large and point everywhere")
     weight_decay: float = _setting(0.1, "pull of the matrices towards zero, against learning by heart")
     beta1: float = _setting(0.9, "AdamW's memory of gradients")
@@ -38,10 +39,10 @@ class TrainArgs:
     def __post_init__(self):
         limits = {
             "steps": (1, 10**9), "batch_size": (1, 10**6), "accumulate": (1, 10**6), "context": (1, 10**6),
-            "lr": (0, 10), "min_lr": (0, 10), "warmup_steps": (0, 10**9), "weight_decay": (0, 100), "beta1": (0, 0.9999),
-            "beta2": (0, 0.99999), "grad_clip": (0, 10**6), "dropout": (0, 0.95), "eval_every": (1, 10**9),
-            "eval_batches": (1, 10**6), "patience": (0, 10**6), "val_share": (0, 0.9), "mix": (0, 1),
-            "seed": (0, 2**63 - 1),
+            "lr": (0, 10), "min_lr": (0, 10), "muon_lr": (0, 10), "warmup_steps": (0, 10**9), "weight_decay": (0, 100),
+            "beta1": (0, 0.9999), "beta2": (0, 0.99999), "grad_clip": (0, 10**6), "dropout": (0, 0.95),
+            "eval_every": (1, 10**9), "eval_batches": (1, 10**6), "patience": (0, 10**6), "val_share": (0, 0.9),
+            "mix": (0, 1), "seed": (0, 2**63 - 1),
         }  # fmt: skip
         for f in fields(self):
             low, high = limits[f.name]

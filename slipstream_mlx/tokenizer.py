@@ -74,7 +74,7 @@ class GPT2Tokenizer:
 
     @classmethod
     def trimmed(cls, texts: Iterable[str], vocab_size: int) -> "GPT2Tokenizer":
-        """GPT-2's tokenizer cut down to the `vocab_size` - 1 pieces that `texts` use most, and what they are made of."""
+        """GPT-2's tokenizer cut to the `vocab_size` - 1 pieces that `texts` use most, with what those are made of."""
         if not 257 <= vocab_size <= GPT2_VOCAB_SIZE:
             raise SlipstreamError(f"vocab_size must be 257 to {GPT2_VOCAB_SIZE}, not {vocab_size}")
         whole, ranks = cls(), _gpt2_ranks()

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import mlx.optimizers as optim
@@ -37,6 +38,7 @@ from .data import (
     validation_batches,
 )
 from .errors import SlipstreamError, command
+from .files import write_json
 from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
 from .presets import PRESETS, TrainArgs, get_preset
@@ -45,18 +47,35 @@ from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
 
 
 def make_optimizer(model: SlipstreamLM, args: TrainArgs) -> optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, 2019) with warm-up and cosine. Matrices decay; biases and LayerNorms do not."""
-    warmup, cooling = args.warmup_steps, max(1, args.steps - args.warmup_steps)
-    schedule = optim.cosine_decay(args.lr, cooling, args.min_lr)
-    if warmup:
-        schedule = optim.join_schedules([optim.linear_schedule(args.lr / warmup, args.lr, warmup), schedule], [warmup])
-    adamw = functools.partial(optim.AdamW, schedule, betas=[args.beta1, args.beta2], bias_correction=True)
-    optimizer = optim.MultiOptimizer(
-        [adamw(weight_decay=args.weight_decay), adamw(weight_decay=0.0)], [lambda _, p: p.ndim >= 2]
-    )
+    """Muon for the matrices of the blocks, AdamW for everything else, each with warm-up and cosine.
+
+    AdamW (Loshchilov & Hutter, 2019) scales every number's step by its own history. Muon (Jordan, 2024) looks at a
+    matrix as a whole and makes all directions of its step equally long; ours learn facts several times faster with it
+    (see experiment_log.md). The embeddings decay; biases, LayerNorms and Muon's matrices do not.
+    """
+
+    def schedule(highest: float) -> Callable:
+        warmup, lowest = args.warmup_steps, highest * args.min_lr / args.lr if args.lr else 0.0
+        cosine = optim.cosine_decay(highest, max(1, args.steps - warmup), lowest)
+        if not warmup:
+            return cosine
+        return optim.join_schedules([optim.linear_schedule(highest / warmup, highest, warmup), cosine], [warmup])
+
+    adamw = functools.partial(optim.AdamW, schedule(args.lr), betas=[args.beta1, args.beta2], bias_correction=True)
+    groups = {
+        "matrices": (
+            lambda name, p: p.ndim == 2 and name.startswith("h."),
+            optim.Muon(schedule(args.muon_lr), weight_decay=0.0),
+        ),
+        "embeddings": (lambda name, p: p.ndim == 2, adamw(weight_decay=args.weight_decay)),
+        "vectors": (lambda name, p: True, adamw(weight_decay=0.0)),
+    }
+    if args.muon_lr == 0:
+        groups["matrices"] = (groups["matrices"][0], adamw(weight_decay=args.weight_decay))
+    optimizer = optim.MultiOptimizer([o for _, o in groups.values()], [belongs for belongs, _ in groups.values()][:-1])
     optimizer.init(model.trainable_parameters())
-    moments = [name for name, _ in tree_flatten(optimizer.state) if name.endswith(".m")]
-    assert len(moments) == len(tree_flatten(model.trainable_parameters())), "every parameter has its optimiser"
+    has_state = [name for name, _ in tree_flatten(optimizer.state) if name.endswith(".v")]
+    assert len(has_state) == len(tree_flatten(model.trainable_parameters())), "every parameter has its optimiser"
     return optimizer
 
 
@@ -96,11 +115,14 @@ def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) 
         return loss, grads
 
     def step(batch: Batch) -> mx.array:
-        rows, carried = len(batch[0]) // args.accumulate, None
-        for k in range(args.accumulate):
-            here = slice(k * rows, (k + 1) * rows)
-            carried = part(scored_arrays(tuple(a[here] for a in batch)), carried, k == args.accumulate - 1)
+        inputs, targets, weights = batch
+        rows, carried = len(inputs) // args.accumulate, None
+        for start in range(0, len(inputs), rows):
+            here = slice(start, start + rows)
+            arrays = scored_arrays((inputs[here], targets[here], weights[here]))
+            carried = part(arrays, carried, start + rows == len(inputs))
             mx.async_eval(carried, state)
+        assert carried is not None
         return carried[0]
 
     return step
@@ -191,7 +213,9 @@ def train(
     out = Path(out)
     model.train()
     optimizer = make_optimizer(model, args)
-    record = {"step": 0, "best_step": 0, "best_val_loss": math.inf, "tokens": 0, "seconds": 0.0, "history": []}
+    record: dict[str, Any] = {
+        "step": 0, "best_step": 0, "best_val_loss": math.inf, "tokens": 0, "seconds": 0.0, "history": []
+    }  # fmt: skip
     if resume:
         state, record = checkpoint.load_state(out, model)
         optimizer.state = state
@@ -211,7 +235,7 @@ def train(
         record["finished"] = finished
         checkpoint.save_state(out, model, optimizer.state, record)
         settings = {"settings": dataclasses.asdict(args), "model": dataclasses.asdict(model.args)}
-        checkpoint.write_json(out / checkpoint.TRAINING, description | settings | record)
+        write_json(out / checkpoint.TRAINING, description | settings | record)
 
     bar = tqdm(total=args.steps, initial=record["step"], disable=None, unit="step", dynamic_ncols=True)
     with Stop() as stop, bar:
@@ -229,8 +253,9 @@ def train(
             losses.clear()
             if not math.isfinite(train_loss):
                 raise SlipstreamError(
-                    f"the loss became {train_loss} at step {record['step']}; the last good checkpoint is kept in {out}: "
-                    f"resume with a lower --lr (it was {args.lr:g}) or look for broken text in the corpus"
+                    f"the loss became {train_loss} at step {record['step']}; "
+                    f"the last good checkpoint is kept in {out}: resume with a lower --lr (it was {args.lr:g}) "
+                    "or look for broken text in the corpus"
                 )
             if stop.signal:
                 write(finished="")
@@ -241,7 +266,7 @@ def train(
             rate = (record["step"] - began_step) * tokens_per_step / (time.perf_counter() - began)
             row = {
                 "step": record["step"], "loss": train_loss, "val_loss": val_loss,
-                "lr": optimizer.learning_rate.item(), "tokens_per_second": rate,
+                "lr": optimizer.optimizers[-1].learning_rate.item(), "tokens_per_second": rate,
             }  # fmt: skip
             record["history"].append(row)
             if val_loss < record["best_val_loss"]:
@@ -255,9 +280,7 @@ def train(
             early = bool(args.patience) and stale >= args.patience
             write(finished="steps" if at_end else "early" if early else "")
             if early:
-                tqdm.write(
-                    f"early stop: no better validation loss for {stale} evaluations (step {record['best_step']} was best)"
-                )
+                tqdm.write(f"early stop: step {record['best_step']} was best, {stale} evaluations ago")
     checkpoint.save_transformers_twin(out)
     report.plot_loss(out)
     return record
@@ -354,7 +377,7 @@ def main(argv: list[str] | None = None) -> None:
     data = describe_data(text=text, validation=held_back, questions=pairs)
     print(
         f"{namespace.preset}: {model.num_parameters():,} parameters on {mx.default_device()}; "
-        f"{len(text.tokens):,} tokens of text, {len(pairs):,} questions, {len(held_back.tokens):,} tokens to validate on"
+        f"{len(text.tokens):,} tokens of text, {len(pairs):,} questions, {len(held_back.tokens):,} tokens held back"
     )
     description = {"stage": "pretrain", "preset": namespace.preset, "data": data, "command": typed("train", argv)}
     record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume)

@@ -9,7 +9,6 @@ from slipstream_mlx import SlipstreamError
 from slipstream_mlx.corpus import Document
 from slipstream_mlx.data import (
     TokenSet,
-    encode_documents,
     encode_questions,
     make_batches,
     pack,

@@ -137,8 +137,8 @@ def test_command_without_a_model(tmp_path, capsys):
 
 
 def test_interactive_session(model, tokenizer, monkeypatch, capsys):
-    lines = ["/help", "/mode qa", "Who won?", "/temp 0.5", "/temp hot", "/seed 3", "/tokens 4", "/nonsense", "", "/mode completion",
-             "Monza", "/quit", "never read"]  # fmt: skip
+    lines = ["/help", "/mode qa", "Who won?", "/temp 0.5", "/temp hot", "/seed 3", "/tokens 4", "/nonsense", "",
+             "/mode completion", "Monza", "/quit", "never read"]  # fmt: skip
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
     settings = {"mode": "completion", "max_tokens": 6, "temperature": None, "top_p": 1.0, "top_k": 0, "min_p": 0.0,
                 "repetition_penalty": 1.0, "seed": None}  # fmt: skip

@@ -9,6 +9,7 @@ import sys
 import time
 
 import mlx.core as mx
+import mlx.optimizers as optim
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
@@ -98,9 +99,8 @@ def test_accumulation_changes_nothing(tmp_path):
 def test_compiled_step_equals_plain_adamw():
     """Our step against MLX's own value_and_grad, clipping and AdamW, written out."""
     import mlx.nn as nn
-    import mlx.optimizers as optim
 
-    args = dataclasses.replace(ARGS, dropout=0.0, weight_decay=0.0)
+    args = dataclasses.replace(ARGS, dropout=0.0, weight_decay=0.0, muon_lr=0.0)
     batch = make_batches([(TEXT, 1.0)], 4, 8, 299, 0)
     mx.random.seed(0)
     ours = SlipstreamLM(SHAPE)
@@ -126,10 +126,14 @@ def test_compiled_step_equals_plain_adamw():
 def test_biases_and_norms_do_not_decay():
     model = SlipstreamLM(SHAPE)
     optimizer = make_optimizer(model, dataclasses.replace(ARGS, weight_decay=0.3))
-    decayed, free = optimizer.optimizers
-    assert decayed.weight_decay == 0.3 and free.weight_decay == 0.0
-    names = [n for n, _ in tree_flatten(free.state) if n.endswith(".m")]
-    assert names and all(".ln_" in f".{n}" or "bias" in n for n in names)
+    matrices, embeddings, vectors = optimizer.optimizers
+    assert isinstance(matrices, optim.Muon) and embeddings.weight_decay == 0.3 and vectors.weight_decay == 0.0
+    groups = [
+        {n.removesuffix(".v") for n, _ in tree_flatten(o.state) if n.endswith(".v")} for o in optimizer.optimizers
+    ]
+    assert groups[0] == {n for n, p in tree_flatten(model.parameters()) if n.startswith("h.") and p.ndim == 2}
+    assert groups[1] == {"wte.weight", "wpe.weight"}
+    assert groups[2] and all(".ln_" in f".{n}" or "bias" in n for n in groups[2])
 
 
 def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):

@@ -166,7 +166,6 @@ class Facts:
         seasons = [season for season in self.seasons if team in season.champion_teams]
         return tuple(dict.fromkeys(season.champion for season in seasons))
 
-
     # ---- what the races add ----
 
     @cached_property

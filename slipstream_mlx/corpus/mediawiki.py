@@ -1,7 +1,7 @@
 """A polite client of the MediaWiki action API that does not mind a bad connection.
 
-It follows https://www.mediawiki.org/wiki/API:Etiquette and Wikimedia's User-Agent policy: one request at a time over one
-connection, gzip, a pause between requests, `maxlag`, a User-Agent that says who is asking, `Retry-After` obeyed.
+It follows https://www.mediawiki.org/wiki/API:Etiquette and Wikimedia's User-Agent policy: one request at a time over
+one connection, gzip, a pause between requests, `maxlag`, a User-Agent that says who is asking, `Retry-After` obeyed.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import requests
 import urllib3
+from requests import exceptions as broken
 from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError
 
 from .. import __version__
@@ -22,12 +23,13 @@ from ..errors import SlipstreamError
 
 PROJECT = "https://github.com/slipstream-mlx/slipstream-mlx"
 USER_AGENT = f"slipstream-mlx/{__version__} ({PROJECT}; questions: open an issue there) requests/{requests.__version__}"
+REMEDY = "give the address of a MediaWiki api.php, like https://en.wikipedia.org/w/api.php"
 MAX_BYTES = 64 * 2**20  # MediaWiki's own limit for an answer is 12 MB
 API_ERRORS_THAT_PASS = ("maxlag", "ratelimited", "readonly", "internal_api_error")
 
 
 class _Fault(Exception):
-    """A request failed in a way that may pass. `wait`: seconds that the server asks for; `unreachable`: nobody there."""
+    """A request failed in a way that may pass. wait: seconds the server asks for. unreachable: nobody is there."""
 
     def __init__(self, reason: str, wait: float = 0.0, unreachable: bool = False):
         super().__init__(reason)
@@ -41,7 +43,7 @@ class Client:
     timeout: for one whole answer, however slowly it drips. pace: from the start of a request to the start of the next.
     backoff: before the second try; doubled for each after it, up to `max_backoff`, times a random 0.5 to 1.5 so that
     many clients do not come back together. max_retry_after: a server that asks for a longer wait is left alone.
-    report: told of every fault, in a few words.
+    report: told of every fault in a few words, and "" when it is over.
     """
 
     api: str
@@ -79,7 +81,7 @@ class Client:
                 known = merged.setdefault(name, [])
                 known += [value for value in values if value not in known]
             following = answer.get("continue")
-            if following is not None and following == more:
+            if following is not None and following == more:  # a page larger than the wiki lets an answer be
                 raise SlipstreamError(f"{self.api} goes round in circles (continue={following}): try again later")
             more = following
             self.counts["continued"] += more is not None
@@ -97,19 +99,28 @@ class Client:
             try:
                 answer = self._try(params)
                 self._answered = True
+                if attempt > 1:
+                    self.report("")
                 return answer
             except _Fault as fault:
                 self.counts["faults"] += 1
-                # A wrong address or no network should be told in seconds, a fault in mid-work be waited out.
-                if attempt >= (self.tries if self._answered or not fault.unreachable else min(3, self.tries)):
-                    raise SlipstreamError(
-                        f"{self.api} failed {attempt} times ({fault}): check the address and the network, then run again to go on"
-                    ) from None
-                if fault.wait > self.max_retry_after:
-                    raise SlipstreamError(f"{self.api} asks to wait {fault.wait:.0f} s ({fault}): run again later to go on") from None
-                wait = min(self.backoff * 2 ** (attempt - 1), self.max_backoff) * random.uniform(0.5, 1.5)
-                self._next = time.monotonic() + max(wait, fault.wait)
-                self.report(f"{fault}: waiting {max(wait, fault.wait):.1f} s")
+                wait = self._wait_after(fault, attempt)
+                self._next = time.monotonic() + wait
+                self.report(f"{fault}: waiting {wait:.1f} s")
+
+    def _wait_after(self, fault: _Fault, attempt: int) -> float:
+        """Seconds to wait before the next try. Raises SlipstreamError if there should be none."""
+        # A wrong address or no network should be told in seconds, a fault in mid-work be waited out.
+        hopeless = fault.unreachable and not self._answered
+        if attempt >= (min(3, self.tries) if hopeless else self.tries):
+            raise SlipstreamError(
+                f"{self.api} failed {attempt} times, last with {fault}: "
+                + (f"check the network, or {REMEDY}" if hopeless else "run again to go on")
+            ) from None
+        if fault.wait > self.max_retry_after:
+            raise SlipstreamError(f"{self.api} asks to wait {fault.wait:.0f} s: run again later to go on") from None
+        backoff = min(self.backoff * 2 ** (attempt - 1), self.max_backoff) * random.uniform(0.5, 1.5)
+        return max(backoff, fault.wait)
 
     def _try(self, params: dict) -> dict:
         deadline = time.monotonic() + self.timeout
@@ -120,30 +131,27 @@ class Client:
                 if response.status_code == 429 or response.status_code >= 500:
                     raise _Fault(f"HTTP {response.status_code}", wait)
                 if not response.ok:
-                    raise SlipstreamError(
-                        f"{self.api} answered HTTP {response.status_code}: give the address of a MediaWiki api.php with --api"
-                    )
+                    raise SlipstreamError(f"{self.api} answered HTTP {response.status_code}: {REMEDY}")
                 body = _read(response, deadline)
                 kind = response.headers.get("Content-Type", "unknown")
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-            raise SlipstreamError(f"{self.api!r} is not an address: give one like https://en.wikipedia.org/w/api.php") from None
+        except (broken.InvalidURL, broken.InvalidSchema, broken.MissingSchema):
+            raise SlipstreamError(f"{self.api!r} is not an address: {REMEDY}") from None
         except (requests.RequestException, HTTPError, OSError, zlib.error) as error:
-            raise _Fault(type(error).__name__, unreachable=_nobody_there(error)) from None
+            unreachable = _nobody_there(error)
+            raise _Fault("no connection" if unreachable else type(error).__name__, unreachable=unreachable) from None
         try:
             answer = json.loads(body)
         except ValueError:
-            if "json" not in kind and not self._answered:
-                raise SlipstreamError(
-                    f"{self.api} answers with {kind}, not JSON: give the address of a MediaWiki api.php with --api"
-                ) from None
+            if "json" not in kind:
+                raise _Fault(f"{kind.partition(';')[0]} instead of JSON", unreachable=True) from None
             raise _Fault("broken JSON") from None
         if not isinstance(answer, dict):
             raise _Fault("broken JSON")
-        if error := answer.get("error"):
-            code = str(error.get("code"))
+        if refusal := answer.get("error"):
+            code = str(refusal.get("code"))
             if code.startswith(API_ERRORS_THAT_PASS):
                 raise _Fault(code, wait)
-            raise SlipstreamError(f"{self.api} refuses: {code}: {error.get('info', 'no reason given')}")
+            raise SlipstreamError(f"{self.api} refuses: {code}: {refusal.get('info', 'no reason given')}")
         return answer
 
 
@@ -171,7 +179,7 @@ def _retry_after(response: requests.Response) -> float:
 
 def _nobody_there(error: Exception) -> bool:
     """Whether no connection came about at all: no such name, a refused port, a certificate that does not fit."""
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+    if isinstance(error, broken.SSLError | broken.ConnectTimeout | broken.ProxyError):
         return True
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(cause, NewConnectionError)
