@@ -79,19 +79,15 @@ def make_card(documents: list[Document], questions: list[dict]) -> dict:
 
 def format_card(card: dict) -> str:
     """The card as Markdown."""
-    lines = [
-        "# Corpus card",
-        "",
-        "| source | documents | MB | words | GPT-2 tokens | licence |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    heading = "| source | documents | MB | words | GPT-2 tokens | licence |"
+    lines = ["# Corpus card", "", heading, "| --- " * 6 + "|"]
     for name, row in sorted(card["sources"].items()):
-        size = f"{row['bytes'] / 1e6:.2f}"
         licences = ", ".join(row["licences"]) or "unknown"
-        lines.append(f"| {name} | {row['documents']:,} | {size} | {row['words']:,} | {row['tokens']:,} | {licences} |")
+        counts = f"{row['documents']:,} | {row['bytes'] / 1e6:.2f} | {row['words']:,} | {row['tokens']:,}"
+        lines.append(f"| {name} | {counts} | {licences} |")
     splits = ", ".join(f"{count:,} {name}" for name, count in sorted(card["splits"].items()))
-    lines += ["", f"{card['documents']:,} documents ({splits}); {card['questions']:,} training questions.",
-              f"{card['vocabulary_used']:.1%} of GPT-2's vocabulary is used. Fingerprint {card['fingerprint']}.", ""]  # fmt: skip
+    lines.append(f"\n{card['documents']:,} documents ({splits}); {card['questions']:,} training questions.")
+    lines.append(f"{card['vocabulary_used']:.1%} of GPT-2's vocabulary is used. Fingerprint {card['fingerprint']}.\n")
     return "\n".join(lines)
 
 
