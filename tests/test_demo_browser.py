@@ -1,0 +1,445 @@
+"""The demo in a real browser: Chromium driven by Playwright, against a small model trained on the spot.
+
+Needs `pip install playwright` and a Chromium (`apt-get install chromium`); skipped with its reason without.
+SLIPSTREAM_DEMO_CHECKPOINTS=DIR, a folder with `base` and `qa` in it, saves the training.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from demo_helpers import ROOT, DemoProcess, free_port, save_pair
+
+pytestmark = pytest.mark.slow
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+pytest.importorskip("gradio")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+if CHROMIUM is None:
+    pytest.skip("no chromium: apt-get install chromium", allow_module_level=True)
+
+FLAGS = ["--no-sandbox", "--headless", "--disable-background-networking", "--disable-gpu"]
+HOSTILE = {
+    "html": "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
+    "emoji": "🏎🏁🇲🇨 Räikkönen 👨‍👩‍👧",
+    "right-to-left": "من فاز بالسباق في موناكو؟",
+    "template": "${alert(1)} {{constructor.constructor('alert(1)')()}} \\u003cb\\u003e",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """checkpoints/base and checkpoints/qa, trained for some seconds; a copy, because tests write beside them."""
+    root = tmp_path_factory.mktemp("trained") / "checkpoints"
+    if ready := os.environ.get("SLIPSTREAM_DEMO_CHECKPOINTS"):
+        for name in ("base", "qa"):
+            shutil.copytree(Path(ready) / name, root / name, ignore=shutil.ignore_patterns("state", "transformers*"))
+        return root
+    small = ["--steps", "60", "--eval-every", "20", "--eval-batches", "2"]
+    for stage, flags in (
+        ("train", ["--preset", "nano", "--out", str(root / "base")]),
+        ("finetune_qa", ["--model", str(root / "base"), "--out", str(root / "qa")]),
+    ):
+        subprocess.run([sys.executable, "-m", f"slipstream_mlx.{stage}", *flags, *small], cwd=ROOT, check=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def demo(trained):
+    with DemoProcess(trained / "base", trained / "qa") as process:
+        yield process
+        assert process.stop() == 0, process.output
+        assert "Traceback" not in process.output, process.output
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, and what must not happen on it."""
+
+    def __init__(self, browser, url, **options):
+        self.context = browser.new_context(**{"viewport": {"width": 1180, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.troubles: list[str] = []
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"page error: {error}"))
+        self.page.on("dialog", lambda dialog: (self.troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.context.on("request", self._request)
+        self.page.goto(url)
+        self.page.wait_for_selector("#prompt textarea")
+
+    def _console(self, message):
+        cut_off = re.search("AbortError|Connection errored out|ERR_ABORTED", message.text)  # Gradio's word for a reload
+        if message.type in ("error", "warning") and not cut_off:
+            self.troubles.append(f"console {message.type}: {message.text}")
+
+    def _request(self, request):
+        if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", request.url):
+            self.troubles.append(f"request to {request.url}")
+
+
+@pytest.fixture
+def watched(browser, demo):
+    watched = Watched(browser, demo.url)
+    yield watched
+    troubles = watched.troubles
+    watched.context.close()
+    assert not troubles
+
+
+@pytest.fixture
+def page(watched):
+    return watched.page
+
+
+def tab(page, name):
+    page.get_by_role("tab", name=name).click()
+
+
+def run(page, prompt, wait=True):
+    page.fill("#prompt textarea", prompt)
+    page.evaluate("document.querySelectorAll('.paper, .notice').forEach(sheet => sheet.dataset.old = 1)")
+    page.click("#run")
+    if wait:
+        page.wait_for_function(
+            "!document.querySelector('#left-sheet [data-old], #right-sheet [data-old], .paper[aria-busy=true]')"
+        )
+        page.wait_for_selector("#run:not([disabled])")
+
+
+def written(page, side):
+    return page.inner_text(f"#{side}-sheet .new")
+
+
+def until(condition, seconds=15):
+    """Poll until true; the last value."""
+    deadline = time.time() + seconds
+    while not (value := condition()) and time.time() < deadline:
+        time.sleep(0.05)
+    return value
+
+
+# Compare ---------------------------------------------------------------------------------------------------------
+
+
+def test_both_sides_grow_and_differ(page):
+    run(page, "Ayrton Senna is a Formula One driver who", wait=False)
+    lengths = []
+    until(lambda: lengths.append(len(page.inner_text("#left-sheet"))) or page.is_enabled("#run") and max(lengths) > 100)
+    assert len(set(lengths)) > 3 and lengths == sorted(lengths)  # seen to grow
+    assert page.inner_text("#left-sheet").startswith("Ayrton Senna is a Formula One driver who")
+    assert written(page, "left") != written(page, "right")
+    for side in ("left", "right"):
+        assert re.search(r"[\d,]+ ms\s+to first token", page.inner_text(f"#{side}-stats"))
+        assert "tokens" in page.inner_text(f"#{side}-stats")
+
+
+def test_stop_stops_mid_stream(browser, endless):
+    engine, url = endless
+    watched = Watched(browser, url)
+    page = watched.page
+    run(page, "In 1988", wait=False)
+    page.wait_for_function("document.querySelector('#left-sheet .new')?.innerText.length > 20")
+    page.click("#stop")
+    page.wait_for_function("document.querySelector('#left-stats').innerText.includes('stopped')")
+    assert until(lambda: page.is_enabled("#run") and not engine.worker.pending())
+    text = written(page, "left")
+    assert len(text) > 20 and "x" in text
+    assert f"{len(text)} tokens" in " ".join(page.inner_text("#left-stats").split())
+    time.sleep(0.5)
+    assert written(page, "left") == text
+    run(page, "In 1988", wait=False)  # and it can be run again
+    assert until(lambda: engine.worker.pending() == 2)
+    watched.context.close()
+    assert not watched.troubles
+
+
+def test_a_reader_who_leaves_stops_the_work(browser, endless):
+    engine, url = endless
+    watched = Watched(browser, url)
+    assert until(lambda: engine.worker.pending() == 0)
+    run(watched.page, "Monza", wait=False)
+    assert until(lambda: engine.worker.pending() == 2)
+    watched.context.close()
+    assert until(lambda: engine.worker.pending() == 0)
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory):
+    """A demo whose texts never end, a letter a while: (engine, address)."""
+    from demo import app as demo_app
+    from demo.engine import Engine
+
+    engine = Engine(*map(str, save_pair(tmp_path_factory.mktemp("endless"))))
+
+    def stream(name, mode, prompt, sampling, out, tag, owner):
+        def start():
+            yield ""
+            while True:
+                time.sleep(0.01)
+                yield "x"
+
+        return engine.worker.submit(start, out, tag, owner)
+
+    engine.stream = stream
+    app = demo_app.launch_app(engine, port=free_port())
+    yield engine, app.local_url
+    app.close(verbose=False)
+    assert engine.close()
+
+
+def test_same_seed_repeats_and_retry_does_not(page):
+    texts = []
+    for _ in range(2):
+        run(page, "The 1988 Formula One season was")
+        texts.append(written(page, "left"))
+    assert texts[0] == texts[1]
+    page.click("#retry")
+    assert until(lambda: page.is_enabled("#retry") and written(page, "left") not in ("", texts[0]))
+    page.get_by_text("Sampling: how the next token is picked").click()
+    assert page.input_value("#seed input") != "1950"
+
+
+def test_examples_load_on_click_and_copy_copies(page, watched):
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="What does DRS stand for?").click()
+    assert until(lambda: page.input_value("#prompt textarea") == "What does DRS stand for?")
+    page.get_by_role("button", name="Monza is a Formula One circuit in").click()
+    assert until(lambda: page.input_value("#prompt textarea") == "Monza is a Formula One circuit in")
+    page.click("#run")
+    assert until(lambda: page.is_enabled("#run") and page.query_selector("#left-stats b"))
+    page.click("#left-copy")
+    assert page.evaluate("navigator.clipboard.readText()") == written(page, "left")
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_prompts_are_only_text(page, kind):
+    prompt = HOSTILE[kind]
+    run(page, prompt)
+    assert page.title() == "Slipstream MLX"
+    assert page.inner_text("#left-sheet .given") == prompt
+    assert page.query_selector("#left-sheet script, #left-sheet img, #left-sheet b") is None
+    tab(page, "Look inside")
+    page.fill("#look-prompt textarea", prompt)
+    page.click("#look-run")
+    page.wait_for_selector("#attention svg.heat")
+    page.hover(".tok[data-i='3']")
+    assert page.title() == "Slipstream MLX" and page.query_selector("#strip script, #strip img") is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"), [("", "Type something"), ("   ", "Type something"), ("x" * 50_000, "50,000")]
+)
+def test_empty_and_enormous_prompts_are_refused_kindly(page, prompt, says):
+    page.fill("#prompt textarea", prompt)
+    page.click("#run")
+    page.wait_for_selector("#left-sheet .notice")
+    assert says in page.inner_text("#left-sheet")
+    run(page, "Monza is")  # and it goes on working
+    assert written(page, "left")
+
+
+def test_a_new_checkpoint_can_be_chosen_after_a_reload(page, trained):
+    shutil.copytree(trained / "qa", trained / "later" / "epoch2", dirs_exist_ok=True)
+    page.reload()
+    page.wait_for_selector("#prompt textarea")
+    time.sleep(1)
+    page.click("#left-name input")
+    page.get_by_role("option", name="later/epoch2").click()
+    assert until(lambda: page.input_value("#left-mode input") == "answer")
+    run(page, "Who won the world championship in 1988?")
+    assert written(page, "left") == written(page, "right") != ""
+    shutil.rmtree(trained / "later")
+
+
+# Look inside -----------------------------------------------------------------------------------------------------
+
+
+def test_looking_inside(page):
+    tab(page, "Look inside")
+    page.click("#look-run")
+    page.wait_for_selector("#attention svg.heat")
+    tokens = page.query_selector_all("#strip .tok")
+    generated = page.query_selector_all("#strip .tok:not(.asked)")
+    assert len(generated) >= 3
+    assert len({token.evaluate("t => getComputedStyle(t).backgroundColor") for token in generated}) > 2
+    generated[1].hover()
+    tip = page.inner_text("#strip .tip")
+    assert "entropy" in tip and tip.count("%") >= 5
+    assert "entropy before each token" in page.inner_text("#entropy") and page.query_selector("#entropy polyline")
+    assert page.locator("#next .bar").count() == 12
+    before = page.inner_html("#lens"), page.inner_html("#attention"), page.inner_text("#next")
+    generated[1].click()
+    place = len(tokens) - len(generated) + 2
+    assert until(lambda: page.input_value("#position input[type=number]") == str(place))
+    assert until(lambda: page.inner_text("#next") != before[2] and page.inner_html("#lens") != before[0])
+    shown = page.inner_html("#attention")
+    page.fill("#layer input[type=number]", "1")
+    page.press("#layer input[type=number]", "Tab")
+    assert until(lambda: page.inner_html("#attention") != shown)
+    shown = page.inner_html("#attention")
+    page.fill("#head input[type=number]", "2")
+    page.press("#head input[type=number]", "Tab")
+    assert until(lambda: page.inner_html("#attention") != shown)
+
+
+# Training and evaluation -----------------------------------------------------------------------------------------
+
+
+def test_training_curves_follow_a_run(page, trained):
+    tab(page, "Training")
+    page.wait_for_selector("#curves polyline")
+    assert page.locator("#curves .run").count() >= 2
+    assert "fingerprint" in page.inner_text("#settings") and "slipstream train" in page.inner_text("#settings")
+    new = trained / "growing"
+    new.mkdir(exist_ok=True)
+    record = json.loads((trained / "base" / "training.json").read_text())
+    for count in (1, 2):
+        record |= {"step": count, "finished": "", "history": record["history"][:1] * count}
+        record["history"] = [{**row, "step": i + 1, "sample": f"lap {i}"} for i, row in enumerate(record["history"])]
+        (new / "training.json").write_text(json.dumps(record))
+        page.wait_for_function(
+            f"[...document.querySelectorAll('.run')].some(r => /growing[^]*step {count} of/.test(r.innerText))"
+        )
+    assert "running" in page.inner_text("#curves")
+    page.click("#run-name input")
+    page.get_by_role("option", name="growing").click()
+    assert until(lambda: "lap 1" in page.inner_text("#settings"))
+    shutil.rmtree(new)
+    assert until(lambda: "growing" not in page.inner_text("#curves"))
+
+
+def test_an_evaluation_runs_live_and_is_filtered(page):
+    tab(page, "Evaluation")
+    page.click("#eval-b input")
+    page.get_by_role("option", name="base").click()
+    page.click("#eval-run")
+    progress = set()
+    until(
+        lambda: progress.add(page.inner_text("#eval-progress")) or (len(progress) > 3 and page.is_enabled("#eval-run")),
+        240,
+    )
+    assert len(progress) > 3 and page.is_enabled("#eval-run")
+    total = int(re.search(r"of (\d+) questions", page.inner_text("#eval-table"))[1])
+    assert page.locator("#eval-table tbody tr").count() == total >= 40
+    assert page.locator("#eval-bars .kind").count() > 3
+    page.get_by_role("radio", name="A is wrong").check()
+    page.click("#eval-kind input")
+    page.get_by_role("option", name="who").click()
+    assert until(lambda: page.locator("#eval-table tbody tr").count() < total / 2)
+    cells = page.locator("#eval-table tbody tr td:nth-child(3)").all()
+    assert all("wrong" in cell.get_attribute("class") for cell in cells)
+
+
+# The page itself -------------------------------------------------------------------------------------------------
+
+
+def test_first_view_is_quick(browser, demo):
+    began = time.perf_counter()
+    watched = Watched(browser, demo.url)
+    seconds = time.perf_counter() - began
+    watched.context.close()
+    print(f"first view {seconds:.2f} s after the request, served {demo.seconds_to_serve:.2f} s after the start")
+    assert seconds < 3
+
+
+def test_it_fits_a_telephone(browser, demo):
+    watched = Watched(browser, demo.url, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = watched.page
+    run(page, "Monza is")
+    for name in ("Look inside", "Training", "Evaluation", "Compare"):
+        tab(page, name)
+        if name == "Look inside":
+            page.click("#look-run")
+            page.wait_for_selector("#attention svg.heat")
+        time.sleep(0.3)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    watched.context.close()
+    assert not watched.troubles
+
+
+def test_it_works_by_keyboard_alone(page):
+    page.focus("#prompt textarea")
+    page.keyboard.type("Monza is")
+    page.keyboard.press("Enter")
+    assert until(lambda: page.query_selector("#left-stats b") and page.is_enabled("#run"))
+    page.get_by_role("tab", name="Compare").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert until(lambda: page.is_visible("#look-run"))
+    page.focus("#look-run")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#attention svg.heat")
+    page.focus(".tok[data-i='2']")
+    assert page.is_visible("#strip .tip")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#strip .tip")
+    page.keyboard.press("Enter")
+    assert until(lambda: page.input_value("#position input[type=number]") == "3")
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_light_and_dark(browser, demo, system):
+    watched = Watched(browser, demo.url, color_scheme=system)
+    page = watched.page
+
+    def lightness():
+        r, g, b = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
+        return (r + g + b) / 765
+
+    assert until(lambda: (lightness() > 0.5) == (system == "light"))
+    page.click("#theme")
+    assert until(lambda: (lightness() > 0.5) != (system == "light"))
+    page.reload()
+    page.wait_for_selector("#prompt textarea")
+    assert until(lambda: (lightness() > 0.5) != (system == "light"))  # the choice is kept
+    watched.context.close()
+    assert not watched.troubles
+
+
+def test_the_page_says_how_to_use_it_from_a_program(page):
+    page.get_by_text("Use it from a program").click()
+    assert until(lambda: "gradio_client" in page.inner_text("#api"))
+
+
+def test_without_checkpoints_the_page_says_what_to_do(browser, trained, tmp_path):
+    with DemoProcess(tmp_path / "base", tmp_path / "qa") as process:
+        watched = Watched(browser, process.url)
+        page = watched.page
+        assert "make quickstart" in page.inner_text("#problem")
+        run(page, "Monza is", wait=False)
+        page.wait_for_selector("#left-sheet .notice")
+        tab(page, "Look inside")
+        page.click("#look-run")
+        page.wait_for_selector("#strip .notice")
+        tab(page, "Evaluation")
+        page.click("#eval-run")
+        page.wait_for_selector("#eval-progress .notice")
+        tab(page, "Compare")
+        for name in ("base", "qa"):
+            shutil.copytree(trained / name, tmp_path / name)
+        page.click("#again")
+        assert until(lambda: not page.is_visible("#problem"))
+        run(page, "Monza is")
+        assert until(lambda: written(page, "left"))
+        (tmp_path / "qa" / "model.safetensors").write_bytes(b"not a model")
+        run(page, "Monza is")
+        page.wait_for_selector("#right-sheet .notice")
+        assert "make" in page.inner_text("#right-sheet") and "Traceback" not in page.content()
+        watched.context.close()
+        assert not watched.troubles
+        process.stop()
+        assert "Traceback" not in process.output, process.output
