@@ -53,7 +53,7 @@ quickstart: ## train, finetune and question the nano model (5 minutes on two CPU
 	@echo "loss curves: $(BASE) $(QA)   report: $(REPORT)   next: make chat, make demo"
 
 corpus: data/corpus/card.md ## merge all sources into data/corpus, with a card of what is in it
-data/corpus/card.md: $(VENV)/.ready $(EMBEDDED) $(wildcard data/wikipedia/manifest.json)
+data/corpus/card.md: $(VENV)/.ready $(EMBEDDED) $(wildcard data/wikipedia/manifest.json data/f1db/manifest.json)
 	$(SLIP).build_corpus --out data/corpus
 
 # A stage's loss.png is the last thing it writes: where there is one, the stage is done.

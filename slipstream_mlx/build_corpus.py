@@ -1,4 +1,8 @@
-"""The corpus command: all sources as one set of documents and questions, with a card that says what is in it."""
+"""The corpus command: all sources as one set of documents and questions, with a card that says what is in it.
+
+Writes documents.jsonl, questions.jsonl (to train on), card.json and card.md, and three exams made from the tables:
+facts never asked for, phrasings never used, and both at once.
+"""
 
 import argparse
 import dataclasses
@@ -9,7 +13,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .corpus import Document
-from .corpus.embedded import embedded_documents, embedded_questions
+from .corpus.embedded import embedded_documents, fit_to_train, handwritten_questions
+from .corpus.f1db import load_facts
+from .corpus.facts import EMBEDDED
+from .corpus.render import render_questions
+from .corpus.scoring import fold
+from .corpus.splits import split_questions
 from .corpus.wikipedia import read_articles
 from .data import split_documents
 from .errors import command
@@ -111,21 +120,35 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--val-share", type=float, default=0.05, metavar="X", help="share of documents held back (default: %(default)s)"
     )
+    add("--f1db", default="data/f1db", metavar="DIR", help="downloaded F1DB, if any (default: %(default)s)")
+    add(
+        "--phrasings",
+        type=int,
+        default=6,
+        metavar="N",
+        help="ways to ask for a fact of the tables (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    documents = embedded_documents()
+    facts = load_facts(Path(args.f1db)) if Path(args.f1db).is_dir() else EMBEDDED
+    documents = embedded_documents(facts=facts)
     if Path(args.wikipedia).is_dir():
         documents += read_articles(Path(args.wikipedia))
     documents = settle_splits(documents, args.val_share)
-    questions = embedded_questions()
+    splits = split_questions(render_questions(facts, phrasings=args.phrasings))
+    rows = [*handwritten_questions("train"), *splits.pop("train")]
+    asked = {fold(row["question"]) for exam in splits.values() for row in exam}
+    questions = fit_to_train([row for row in rows if fold(row["question"]) not in asked])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "documents.jsonl", "".join(jsonl(dataclasses.asdict(d) for d in documents)))
     write_text(out / "questions.jsonl", "".join(jsonl(questions)))
+    for name, rows in splits.items():  # unseen facts, unseen phrasings, both: three exams that nothing trains on
+        write_text(out / f"{name}.jsonl", "".join(jsonl(rows)))
     card = make_card(documents, questions)
     write_json(out / "card.json", card)
     write_text(out / "card.md", format_card(card))

@@ -38,9 +38,11 @@ def test_card_counts():
 
 def test_command_writes_what_train_reads(tmp_path, capsys):
     out = tmp_path / "corpus"
-    main(["--out", str(out), "--wikipedia", str(tmp_path / "none")])
+    main(["--out", str(out), "--wikipedia", str(tmp_path / "none"), "--f1db", str(tmp_path / "none")])
     documents, questions = read_documents([out / "documents.jsonl"]), read_questions([out / "questions.jsonl"])
     card = json.loads((out / "card.json").read_text())
     assert card["documents"] == len(documents) > 1000 and card["questions"] == len(questions) > 10_000
+    for exam in ("seen_phrasing_unseen_fact", "unseen_phrasing_seen_fact", "both_unseen"):
+        assert not {q["question"] for q in read_questions([out / f"{exam}.jsonl"])} & {q["question"] for q in questions}
     assert {d.split for d in documents} == {"train", "validation"}
     assert "| handbook |" in capsys.readouterr().out and (out / "card.md").read_text().startswith("# Corpus card")

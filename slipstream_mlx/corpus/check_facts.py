@@ -1,5 +1,7 @@
 """Compare the fact tables with F1DB, value by value: `python -m slipstream_mlx.corpus.check_facts PATH`.
 
+It adds F1DB's rows up in its own way, apart from f1db_build.py, so that either can be checked by the other.
+
 PATH is an F1DB source archive (.tar.gz) or the folder unpacked from it. F1DB is the open Formula 1 database,
 https://github.com/f1db/f1db, licensed CC BY 4.0. Nothing is unpacked to disk. Needs PyYAML. Prints each disagreement
 and a count; exits 0 if there is none, 1 if there are some, 2 if PATH cannot be read.
@@ -8,13 +10,12 @@ and a count; exits 0 if there is none, 1 if there are some, 2 if PATH cannot be 
 import argparse
 import re
 import sys
-import tarfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import SlipstreamError, command
+from .f1db_read import load_tree
 from .facts import EMBEDDED, LAST_SEASON, Facts
 
 _WANTED = re.compile(
@@ -22,27 +23,8 @@ _WANTED = re.compile(
     r"|seasons/\d{4}/(?:(?:driver|constructor)-standings"
     r"|races/[a-z0-9-]+/(?:race|race-results|starting-grid-positions))\.yml)"
 )
-_MAX_BYTES = 1_000_000  # the largest file we read has some 20 kB; a bigger one is not F1DB's
 _NOT_STARTED = {"DNS", "DNQ", "DNPQ", "DNP", "EX"}
 _COUNTRIES = {"United States of America": "United States"}  # F1DB's name -> ours
-
-
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name below src/data, contents) of the files that we compare with."""
-    if path.is_dir():
-        for file in sorted(path.rglob("*.yml")):
-            found = _WANTED.fullmatch(file.relative_to(path).as_posix())
-            if found and file.is_file() and not file.is_symlink() and file.stat().st_size <= _MAX_BYTES:
-                yield found[1], file.read_bytes()
-        return
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:  # only plain files of the names we expect are read, and only into memory
-                found = _WANTED.fullmatch(member.name.removeprefix("./"))
-                if found and member.isfile() and member.size <= _MAX_BYTES:
-                    yield found[1], archive.extractfile(member).read()
-    except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise SlipstreamError(f"{path} is not a whole F1DB archive (.tar.gz)") from error
 
 
 def load_f1db(path: Path) -> dict:
@@ -50,26 +32,7 @@ def load_f1db(path: Path) -> dict:
 
     Raises SlipstreamError if PATH holds no F1DB, or PyYAML is missing.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise SlipstreamError("check_facts needs PyYAML: pip install pyyaml") from error
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is some ten times faster
-    tree: dict = {}
-    for name, contents in _members(path):
-        parts = name.removesuffix(".yml").split("/")
-        if parts[0] == "seasons" and int(parts[1]) > LAST_SEASON:
-            continue
-        node = tree
-        for part in parts[:-1]:
-            node = node.setdefault(part, {})
-        try:
-            node[parts[-1]] = yaml.load(contents, loader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise SlipstreamError(f"{path}: {name} is not valid YAML") from error
-    if not all(kind in tree for kind in ("drivers", "circuits", "constructors", "countries", "seasons")):
-        raise SlipstreamError(f"{path} holds no F1DB source: no src/data/seasons and its neighbours in it")
-    return tree
+    return load_tree(path, _WANTED, LAST_SEASON)
 
 
 class Summary:

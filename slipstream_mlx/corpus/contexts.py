@@ -1,127 +1,26 @@
-"""Words, and what the placeholders of the templates stand for.
+"""What the placeholders of templates.py stand for: a context for each row of the embedded tables (see words.py).
 
-A row of the fact tables becomes a context: a dictionary from placeholder to text. A tuple offers a choice; None says
-that a row has no such thing, and templates that ask for it are left out. The articles (render.py) and the questions
-(ask.py) are both filled from these.
+The articles (render.py) and the questions (ask.py) are both filled from these.
 """
 
-import random
-import re
-import unicodedata
-from collections.abc import Iterable
-from datetime import date
-from string import Formatter
-
 from .facts import LAST_SEASON, Champion, Circuit, Facts, Season, Team
-
-Context = dict[str, object]  # placeholder -> str, int, a tuple of strings to choose from, or None
-
-# fmt: off
-NUMBERS = [
-    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
-]
-_ORDINALS = [
-    "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-]
-# fmt: on
-_THE_COUNTRIES = ("United Kingdom", "United States", "Netherlands", "United Arab Emirates")
-_THE_CIRCUITS = re.compile(  # the names that take "the"
-    r"(Circuit|Circuito|Aut[oó]dromo) .*|(?!Suzuka|Silverstone).*(Circuit|Autodrom|Autodrome|[gmo]ring| Ring)|AVUS"
+from .names import short_name
+from .words import (
+    ADJECTIVES,
+    Context,
+    article,
+    count,
+    fold,
+    listing,
+    long_date,
+    number,
+    ordinal,
+    the_circuit,
+    the_country,
+    times,
 )
-ADJECTIVES = {
-    "Argentina": "Argentine", "Australia": "Australian", "Austria": "Austrian", "Brazil": "Brazilian",
-    "Canada": "Canadian", "Finland": "Finnish", "France": "French", "Germany": "German", "Hong Kong": "Hong Kong",
-    "India": "Indian", "Ireland": "Irish", "Italy": "Italian", "Japan": "Japanese", "Malaysia": "Malaysian",
-    "Netherlands": "Dutch", "New Zealand": "New Zealand", "Russia": "Russian", "South Africa": "South African",
-    "Spain": "Spanish", "Switzerland": "Swiss", "United Kingdom": "British", "United States": "American",
-}  # fmt: skip
+
 _THEN_AND_NOW = {"Montona": "what is now Croatia"}  # birthplaces that have changed hands since
-
-
-# ---- words ----------------------------------------------------------------------------------------------------
-
-
-def fold(text: str) -> str:
-    """Lower case, no accents, and single spaces for everything that is neither letter nor digit."""
-    return " ".join(re.findall(r"[a-z0-9]+", strip_accents(text).lower()))
-
-
-def strip_accents(text: str) -> str:
-    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def number(n: int) -> str:
-    """Words up to twelve, digits from there on."""
-    return NUMBERS[n] if n <= 12 else str(n)
-
-
-def count(n: int, noun: str, plural: str | None = None) -> str:
-    """A number and its noun: "no titles", "one title", "13 titles"."""
-    return f"{number(n)} {noun if n == 1 else plural or noun + 's'}"
-
-
-def times(n: int) -> str:
-    return {1: "once", 2: "twice"}.get(n) or count(n, "time")
-
-
-def listing(items: Iterable) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    words = [str(item) for item in items]
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def article(phrase: str) -> str:
-    """The phrase with "a" or "an". No word here starts with a vowel that sounds like a consonant, or the reverse."""
-    return f"{'an' if phrase[0] in 'AEIO' else 'a'} {phrase}"
-
-
-def the_country(country: str) -> str:
-    return f"the {country}" if country in _THE_COUNTRIES else country
-
-
-def the_circuit(name: str) -> str:
-    return f"the {name}" if _THE_CIRCUITS.fullmatch(name) else name
-
-
-def long_date(iso: str) -> str:
-    day = date.fromisoformat(iso)
-    return f"{day.day} {day:%B %Y}"
-
-
-def first_names(name: str) -> str:
-    return name.rsplit(" ", 1)[0]
-
-
-def placeholders(template: str) -> list[str]:
-    return [name for _, name, _, _ in Formatter().parse(template) if name]
-
-
-def fill(template: str, context: Context, rng: random.Random) -> str:
-    """The template with its placeholders filled; where the context offers a choice, the generator chooses."""
-    chosen = {}
-    for name in placeholders(template):
-        value = context[name]
-        chosen[name] = rng.choice(value) if isinstance(value, tuple) else value
-    return template.format_map(chosen)
-
-
-def fits(template: str, context: Context) -> bool:
-    return all(context.get(name) is not None for name in placeholders(template))
-
-
-# ---- contexts: what the placeholders stand for ---------------------------------------------------------------
-
-
-def short_name(facts: Facts, name: str) -> str:
-    """The surname, or the whole name where others bear the surname too, or a team does (Brabham)."""
-    surname = name.split()[-1]
-    taken = surname in facts.shared_surnames or any(team.name == surname for team in facts.teams)
-    return name if taken else surname
 
 
 def season_context(facts: Facts, season: Season) -> Context:
@@ -132,9 +31,9 @@ def season_context(facts: Facts, season: Season) -> Context:
     if total == 1:
         place = "his only title" if champion.last_race_year else "his first title"
     elif nth == total and champion.last_race_year is None:
-        place = f"his {_ORDINALS[nth]} title"
+        place = f"his {ordinal(nth)} title"
     else:
-        which = "last" if nth == total else _ORDINALS[nth]
+        which = "last" if nth == total else ordinal(nth)
         place = f"the {which} of his {count(total, 'title')}"
     return {
         "year": season.year,
@@ -230,7 +129,7 @@ def team_context(facts: Facts, row: Team) -> Context:
         "constructors_titles": count(len(constructors), "constructors' title") if constructors else None,
         "constructors_years": listing(constructors) if constructors else None,
         "no_constructors": "no constructors' title" if could_win and not constructors else None,
-        "note": row.note,
+        "note": row.note or None,
         "debut_year": row.first_season,
         "debut_champion": facts.season_by_year[row.first_season].champion,
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import resources
 
 from . import Document
-from .facts import EMBEDDED
+from .facts import EMBEDDED, Facts
 from .leakage import without_rewordings
 from .render import render_documents, render_questions
 
@@ -36,10 +36,10 @@ def handbook() -> Iterator[Document]:
             )
 
 
-def embedded_documents(seed: int = 0) -> list[Document]:
-    """The default corpus: the handbook, and the facts tables as prose (all of it for training)."""
-    facts = (dataclasses.replace(d, split="train") for d in render_documents(EMBEDDED, seed=seed))
-    return [*handbook(), *facts]
+def embedded_documents(seed: int = 0, facts: Facts = EMBEDDED) -> list[Document]:
+    """The default corpus: the handbook, and facts as prose (all of it for training)."""
+    prose = (dataclasses.replace(d, split="train") for d in render_documents(facts, seed=seed))
+    return [*handbook(), *prose]
 
 
 def handwritten_questions(split: str) -> list[dict]:
@@ -58,6 +58,10 @@ def embedded_questions(seed: int = 0, phrasings: int = 1) -> list[dict]:
 
     Rewordings of the held-out and the dev questions are left out (see leakage.py).
     """
-    rows = [*handwritten_questions("train"), *render_questions(EMBEDDED, seed=seed, phrasings=phrasings)]
+    return fit_to_train([*handwritten_questions("train"), *render_questions(EMBEDDED, seed=seed, phrasings=phrasings)])
+
+
+def fit_to_train(rows: list[dict]) -> list[dict]:
+    """The rows that are no rewording of a question of any exam."""
     exams = [row for split in ("heldout", "dev", "strangers") for row in handwritten_questions(split)]
     return without_rewordings(rows, exams)

@@ -177,6 +177,10 @@ class Facts:
         return {team.name: team for team in self.teams}
 
     @cached_property
+    def team_names_lower(self) -> frozenset[str]:
+        return frozenset(team.name.lower() for team in self.teams)
+
+    @cached_property
     def circuit_by_name(self) -> dict[str, Circuit]:
         return {circuit.name: circuit for circuit in self.circuits}
 

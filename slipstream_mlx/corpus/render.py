@@ -1,39 +1,31 @@
-"""Turn the fact tables into text to read; `render_questions`, from ask.py, turns them into questions to answer.
+"""Turn facts into text to read; `render_questions`, from ask.py, turns them into questions to answer.
 
 Each row becomes several short articles, in different words, with the sentences in a different order and the names
 varied: a fact told once is not learned, however long the training (Allen-Zhu & Li, "Physics of Language Models",
-parts 3.1 and 3.3). What is said is in templates.py; what its placeholders stand for, in contexts.py.
+parts 3.1 and 3.3). What is said of the embedded tables is in templates.py, and what its placeholders stand for in
+contexts.py. What F1DB adds is in render_races.py, render_drivers.py and so on, with their templates beside them.
 """
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 
 from . import Document
 from .ask import render_questions
-from .contexts import (
-    Context,
-    capital,
-    champion_context,
-    circuit_context,
-    count,
-    fill,
-    fits,
-    listing,
-    placeholders,
-    season_context,
-    team_context,
-    the_circuit,
-    the_country,
-)
+from .compose import LICENCE, MAX_WORDS, MIN_WORDS, Deck, Kind, article_text, chunks
+from .contexts import champion_context, circuit_context, season_context, team_context
 from .facts import LAST_SEASON, Facts
+from .render_circuits import circuit_documents, grand_prix_documents
+from .render_drivers import driver_documents
+from .render_races import race_documents
+from .render_records import nation_documents, record_documents
+from .render_seasons import season_documents
+from .render_teams import engine_documents, team_documents
 from .templates import AGGREGATES, CHAMPION, CIRCUIT, SEASON, TEAM
+from .words import Context, capital, count, fill, listing, the_circuit, the_country
 
-__all__ = ["render_documents", "render_questions"]
+__all__ = ["MAX_WORDS", "MIN_WORDS", "render_documents", "render_questions"]
 
 SOURCE = "Slipstream's fact tables, checked against F1DB (https://github.com/f1db/f1db)"
-LICENCE = "CC BY 4.0"
-MIN_WORDS, MAX_WORDS = 60, 160  # of an article
 
 _SAID_BY = {  # a statement that would only repeat the opening -> the opening's placeholder that says it
     "team": {"team"},
@@ -46,44 +38,6 @@ _SAID_BY = {  # a statement that would only repeat the opening -> the opening's 
     "races": {"races"},
     "runner_up": {"runner_up"},
 }
-
-
-class _Deck:
-    """Deals a statement's phrasings in a shuffled order, so that no two variants of an article say it alike."""
-
-    def __init__(self, statements: dict[str, tuple[str, ...]], context: Context, rng: random.Random):
-        fitting = {key: [t for t in texts if fits(t, context)] for key, texts in statements.items()}
-        self.rng, self.cards = rng, {key: texts for key, texts in fitting.items() if texts}
-        self.dealt: Counter[str] = Counter()
-
-    def deal(self, key: str) -> str:
-        cards, index = self.cards[key], self.dealt[key] % len(self.cards[key])
-        if index == 0:
-            last = cards[-1]
-            self.rng.shuffle(cards)
-            if cards[0] == last:  # the same words twice in a row would be noticed
-                cards.append(cards.pop(0))
-        self.dealt[key] += 1
-        return cards[index]
-
-
-def _article(deck: _Deck, context: Context, rng: random.Random) -> str:
-    """One article: the opening, then the other statements in any order, as many as there is room for."""
-    opening = deck.deal("open")
-    said = {key for key, names in _SAID_BY.items() if names & set(placeholders(opening))}
-    keys = [key for key in deck.cards if key != "open"]
-    rng.shuffle(keys)
-    sentences = [capital(fill(opening, context, rng))]
-    words = len(sentences[0].split())
-    for key in sorted(keys, key=said.__contains__):  # what was said already comes last, if at all
-        if key in said and words >= MIN_WORDS:
-            break
-        sentence = capital(fill(deck.deal(key), context, rng))
-        words += len(sentence.split())
-        if words > MAX_WORDS:
-            break
-        sentences.append(sentence)
-    return " ".join(sentences)
 
 
 def _some_corners(context: Context, row: object, rng: random.Random) -> Context:
@@ -102,11 +56,12 @@ def _row_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[
         (facts.circuits, CIRCUIT, circuit_context, lambda row: row.name),
     )
     for rows, statements, context_of, title_of in tables:
+        kind = Kind(statements, said=_SAID_BY)
         for row in rows:
             context = {**context_of(facts, row), "f1": ("Formula One", "Formula One", "Formula 1", "F1")}
-            deck = _Deck(statements, context, rng)
+            deck = Deck(kind, context, rng)
             for _ in range(variants):
-                text = _article(deck, _some_corners(context, row, rng), rng)
+                text = article_text(kind, deck, _some_corners(context, row, rng), MAX_WORDS)
                 yield Document(text, title_of(row), SOURCE, LICENCE)
 
 
@@ -118,7 +73,7 @@ def _aggregate_rows(facts: Facts) -> Iterator[tuple[str, Context, list[Context],
     rows: list[Context] = [
         {"names": listing(some), "titles": count(n, "title"), "each": " each" if len(some) > 1 else ""}
         for n, names in by_count.items()
-        for some in _chunks(names, 6)
+        for some in chunks(names, 6)
     ]
     yield "titles", {"best": listing(next(iter(by_count.values())))}, rows, False
 
@@ -174,31 +129,44 @@ def _aggregate_rows(facts: Facts) -> Iterator[tuple[str, Context, list[Context],
         yield "decade_constructors", opening, [row for row in rows if row["constructors"]], False
 
 
-def _chunks(items: list, size: int) -> list[list]:
-    """The items in parts of at most `size`, as even as can be."""
-    n = -(-len(items) // size)
-    return [items[i * len(items) // n : (i + 1) * len(items) // n] for i in range(n)]
-
-
 def _aggregate_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[Document]:
     for name, opening, rows, shuffle in _aggregate_rows(facts):
+        if not rows:
+            continue
         title, open_texts, row_texts = AGGREGATES[name]
         opening = {**opening, "f1": ("Formula One", "Formula 1", "F1")}
-        deck = _Deck({"open": open_texts, "row": row_texts}, {**opening, **rows[0]}, rng)
+        deck = Deck(Kind({"open": open_texts, "row": row_texts}), {**opening, **rows[0]}, rng)
         for _ in range(variants):
             order = rng.sample(rows, len(rows)) if shuffle else rows
-            for part in _chunks(order, 10):  # a list longer than that is a list, not a text
+            for part in chunks(order, 10):  # a list longer than that is a list, not a text
                 sentences = [fill(deck.deal("open"), opening, rng)]
                 sentences += [fill(deck.deal("row"), row, rng) for row in part]
                 text = " ".join(capital(sentence) for sentence in sentences)
                 yield Document(text, title.format_map(opening), SOURCE, LICENCE)
 
 
-def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator[Document]:
-    """Yield `variants` short articles for each season, champion, team and circuit, then lists over whole tables.
+_F1DB_PARTS = (
+    race_documents,
+    driver_documents,
+    season_documents,
+    team_documents,
+    circuit_documents,
+    grand_prix_documents,
+    engine_documents,
+    nation_documents,
+    record_documents,
+)
 
-    The same seed gives the same documents in the same order.
+
+def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator[Document]:
+    """Yield `variants` short articles about everything in the tables, then lists over whole tables.
+
+    From the embedded facts: each season, champion, team and circuit. Facts with races (from F1DB) add articles from
+    several points of view: the race, the driver, the season, the team, the circuit, the Grand Prix, the engine and the
+    country. The same seed gives the same documents in the same order; they are made one at a time.
     """
     rng = random.Random(seed)
     yield from _row_documents(facts, rng, variants)
     yield from _aggregate_documents(facts, rng, variants)
+    for part in _F1DB_PARTS if facts.races else ():
+        yield from part(facts, rng, variants)

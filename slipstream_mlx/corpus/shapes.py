@@ -39,6 +39,7 @@ class Race:
     pole: str
     pole_team: str
     pole_time: str | None
+    pole_qualified: bool  # so that nobody with a faster lap was moved back
     fastest: tuple[str, ...]  # seven drivers share one (Britain 1954); none in Belgium 2021
     fastest_time: str | None
     fastest_lap: int | None
