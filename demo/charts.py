@@ -8,7 +8,7 @@ import numpy as np
 from .markup import esc
 
 WIDTH, HEIGHT = 520, 240
-LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 36
+LEFT, RIGHT, TOP, BOTTOM = 40, 24, 12, 36
 
 
 @dataclass(frozen=True)

@@ -157,9 +157,8 @@ def answers_table(reports: list[dict], names: list[str], kind: str = "All", verd
     if not any(reports):
         return markup.lead("No answers yet: press “Ask all”, or run <code class='cmd'>make eval</code>.")
     rows = [row for row in joined(reports) if keep_row(row, kind, verdict)]
-    head = "".join(
-        f"<th scope='col'>{letter} {markup.esc(name)}</th>" for letter, name in zip("AB", names, strict=False)
-    )
+    columns = ["Question", "Reference", *(f"{letter} {name}" for letter, name in zip("AB", names, strict=False))]
+    head = "".join(f"<th scope='col'>{markup.esc(column)}</th>" for column in columns)
     body = "".join(
         f"<tr><td data-label='Question'>{markup.esc(row['question'])}</td>"
         f"<td data-label='Reference'>{markup.esc(row['answer'])}</td>{''.join(map(_cell, row['sides'], 'AB'))}</tr>"

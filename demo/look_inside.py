@@ -107,9 +107,7 @@ def build(engine: Engine) -> Refreshers:
         "Run it, then point at a token to see what else it thought of; click one to move the panels below there."
     ))  # fmt: skip
     with gr.Row(equal_height=True):
-        prompt = gr.Textbox(
-            EXAMPLE, label="Prompt", lines=2, max_lines=6, scale=3, elem_id="look-prompt", min_width=260
-        )
+        prompt = gr.Textbox(EXAMPLE, label="Prompt", max_lines=6, scale=1, elem_id="look-prompt", min_width=260)
         with gr.Column(min_width=260), gr.Row():
             name = gr.Dropdown(
                 checkpoints.usable(), value=chosen, label="Checkpoint", min_width=120, interactive=True,

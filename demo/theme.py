@@ -16,7 +16,7 @@ RED = gr.themes.Color(
 # Keeps the light or dark that the reader chose here last, whatever Gradio sets while it starts; without a choice
 # Gradio follows the system.
 HEAD = """<meta name="color-scheme" content="light dark"><script>
-document.addEventListener("DOMContentLoaded", () => {
+(() => {  // Gradio puts this into the head once the page is up, so there is a body
   const apply = () => {
     const chosen = localStorage.getItem("slipstream-theme");
     if (chosen && document.body.classList.contains("dark") !== (chosen === "dark"))
@@ -24,7 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   apply();
   new MutationObserver(apply).observe(document.body, { attributeFilter: ["class"] });
-});
+})();
 </script>"""
 
 TOGGLE_THEME = """() => {

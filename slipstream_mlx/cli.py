@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from .errors import fail
+from .errors import command, fail
 
 STAGES = {
     "download_data": "fetch Wikipedia articles and the F1DB archive",
@@ -16,6 +16,7 @@ STAGES = {
 }
 
 
+@command
 def main(argv: list[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     if not words or words[0] in ("-h", "--help"):

@@ -17,6 +17,7 @@ def command(main: Callable) -> Callable:
     def wrapped(argv: list[str] | None = None) -> None:
         try:
             main(argv)
+            sys.stdout.flush()  # a broken pipe should show here, not while Python shuts down
         except BrokenPipeError:  # `slipstream ... | head` closed our stdout: nothing is wrong
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except SlipstreamError as error:

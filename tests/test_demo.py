@@ -365,7 +365,10 @@ def test_answers_are_filtered_by_kind_and_verdict(kind, verdict, left):
     both = [report(True, False), report(False, False)]
     rows = [row for row in evaluation.joined(both) if evaluation.keep_row(row, kind, verdict)]
     assert len(rows) == left
-    assert f"{left} of 2 questions" in evaluation.answers_table(both, ["a", "b"], kind, verdict)
+    table = evaluation.answers_table(both, ["a", "b"], kind, verdict)
+    assert f"{left} of 2 questions" in table
+    assert re.findall("<th scope='col'>(.*?)</th>", table) == ["Question", "Reference", "A a", "B b"]
+    assert table.count("<td") == 4 * left
 
 
 def test_reports_are_kept_read_from_disk_and_forgotten_when_trained_on(tmp_path):
