@@ -23,7 +23,8 @@ def request(user, number):
 def test_sixteen_users_at_once(tmp_path):
     folders = dict(zip(("completion", "qa"), save_pair(tmp_path), strict=True))
     with DemoProcess(*folders.values()) as demo:
-        clients = [gradio_client.Client(demo.url, verbose=False) for _ in range(USERS)]
+        patient = {"timeout": 120}  # httpx gives up after five seconds, which a busy machine may need
+        clients = [gradio_client.Client(demo.url, verbose=False, httpx_kwargs=patient) for _ in range(USERS)]
 
         def one_user(user):
             answers = []
