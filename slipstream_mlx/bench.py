@@ -19,9 +19,10 @@ from . import checkpoint
 from .errors import command
 from .generate import generate_tokens
 from .model import SlipstreamLM
+from .optimizer import Optimizer
 from .presets import PRESETS, get_preset
 from .tokenizer import CharTokenizer, GPT2Tokenizer, Tokenizer
-from .train import make_optimizer, make_step
+from .train import compute_dtype, make_step
 
 PROMPT = "The 1988 Formula One season was"
 
@@ -32,14 +33,14 @@ def training_run(name: str) -> Callable[[], float]:
     args, shape = preset.pretrain, preset.model
     mx.random.seed(0)
     model = SlipstreamLM(shape, dropout=args.dropout)
-    optimizer = make_optimizer(model, args)
+    optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
     step = make_step(model, optimizer, args)
     tokens = np.random.default_rng(0).integers(0, shape.vocab_size, (args.batch_size, args.context + 1))
     weights = np.full((args.batch_size, args.context), 1 / (args.batch_size * args.context), np.float32)
 
     def run() -> float:
         began = time.perf_counter()
-        mx.eval(step((tokens[:, :-1], tokens[:, 1:], weights)), model.parameters(), optimizer.state)
+        mx.eval(step(0, (tokens[:, :-1], tokens[:, 1:], weights)), model.parameters(), optimizer.state)
         return weights.size / (time.perf_counter() - began)
 
     return run

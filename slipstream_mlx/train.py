@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.optimizers as optim
 import numpy as np
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_map
 from tqdm import tqdm
 
 from . import checkpoint, report
@@ -41,42 +40,23 @@ from .errors import SlipstreamError, command
 from .files import write_json
 from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
+from .optimizer import Optimizer
 from .presets import PRESETS, TrainArgs, get_preset
 from .prompts import qa_prompt
 from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
 
 
-def make_optimizer(model: SlipstreamLM, args: TrainArgs) -> optim.Optimizer:
-    """Muon for the matrices of the blocks, AdamW for everything else, each with warm-up and cosine.
+def schedule(highest: float, args: TrainArgs, step: int) -> float:
+    """The learning rate of a step, the first being 0: a straight rise to `highest`, then a cosine down.
 
-    AdamW (Loshchilov & Hutter, 2019) scales every number's step by its own history. Muon (Jordan, 2024) looks at a
-    matrix as a whole and makes all directions of its step equally long; ours learn facts several times faster with it
-    (see experiment_log.md). The embeddings decay; biases, LayerNorms and Muon's matrices do not.
+    The rise, because early gradients are large and point everywhere. The fall, because large steps find the valley and
+    small ones its floor. A cosine, because it lingers at both ends: long enough fast, long enough slow.
     """
-
-    def schedule(highest: float) -> Callable:
-        warmup, lowest = args.warmup_steps, highest * args.min_lr / args.lr if args.lr else 0.0
-        cosine = optim.cosine_decay(highest, max(1, args.steps - warmup), lowest)
-        if not warmup:
-            return cosine
-        return optim.join_schedules([optim.linear_schedule(highest / warmup, highest, warmup), cosine], [warmup])
-
-    adamw = functools.partial(optim.AdamW, schedule(args.lr), betas=[args.beta1, args.beta2], bias_correction=True)
-    groups = {
-        "matrices": (
-            lambda name, p: p.ndim == 2 and name.startswith("h."),
-            optim.Muon(schedule(args.muon_lr), weight_decay=0.0),
-        ),
-        "embeddings": (lambda name, p: p.ndim == 2, adamw(weight_decay=args.weight_decay)),
-        "vectors": (lambda name, p: True, adamw(weight_decay=0.0)),
-    }
-    if args.muon_lr == 0:
-        groups["matrices"] = (groups["matrices"][0], adamw(weight_decay=args.weight_decay))
-    optimizer = optim.MultiOptimizer([o for _, o in groups.values()], [belongs for belongs, _ in groups.values()][:-1])
-    optimizer.init(model.trainable_parameters())
-    has_state = [name for name, _ in tree_flatten(optimizer.state) if name.endswith(".v")]
-    assert len(has_state) == len(tree_flatten(model.trainable_parameters())), "every parameter has its optimiser"
-    return optimizer
+    if step < args.warmup_steps:
+        return highest * (step + 1) / args.warmup_steps
+    lowest = highest * args.min_lr / args.lr if args.lr else 0.0
+    progress = min(1.0, (step - args.warmup_steps) / max(1, args.steps - args.warmup_steps))
+    return lowest + (highest - lowest) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def compute_dtype() -> mx.Dtype:
@@ -84,43 +64,43 @@ def compute_dtype() -> mx.Dtype:
     return mx.bfloat16 if on_gpu() else mx.float32
 
 
-def make_step(model: SlipstreamLM, optimizer: optim.Optimizer, args: TrainArgs) -> Callable[[Batch], mx.array]:
-    """The training step: a batch -> its loss. Updates model, optimiser and random state in place.
+def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Callable[[int, Batch], mx.array]:
+    """The training step: its number and its batch -> its loss. Updates model, optimiser and random state in place.
 
     Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
     """
     dtype = compute_dtype()
 
     def loss_fn(params, inputs, scored, targets, weights):
-        model.update(tree_map(lambda p: p.astype(dtype), params))
+        model.update(params)
         hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
         return cross_entropy(hidden, model.wte.weight, targets, weights)
 
     value_and_grad = mx.value_and_grad(loss_fn)
+
     # All that the step changes must be named as input and output, or compile would bake today's values in.
     state = [model.state, optimizer.state, mx.random.state]
 
     @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part(arrays, carried, last: bool):
+    def part(arrays, carried, rates):
         params = model.trainable_parameters()
-        loss, grads = value_and_grad(params, *arrays)
+        loss, grads = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
         model.update(params)
         if carried is not None:
             loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
-        if last:
-            if args.grad_clip > 0:
-                grads, _ = optim.clip_grad_norm(grads, args.grad_clip)
-            optimizer.update(model, grads)
-            return loss, None
-        return loss, grads
+        if rates is None:  # more parts of this batch are to come
+            return loss, grads
+        model.update(optimizer.update(params, grads, rates))
+        return loss, None
 
-    def step(batch: Batch) -> mx.array:
+    def step(number: int, batch: Batch) -> mx.array:
         inputs, targets, weights = batch
+        rates = optimizer.rates(number, schedule(args.lr, args, number), schedule(args.muon_lr, args, number))
         rows, carried = len(inputs) // args.accumulate, None
         for start in range(0, len(inputs), rows):
             here = slice(start, start + rows)
             arrays = scored_arrays((inputs[here], targets[here], weights[here]))
-            carried = part(arrays, carried, start + rows == len(inputs))
+            carried = part(arrays, carried, rates if start + rows == len(inputs) else None)
             mx.async_eval(carried, state)
         assert carried is not None
         return carried[0]
@@ -150,16 +130,18 @@ def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]
 
 def evaluate(model: SlipstreamLM, batches: list[Batch]) -> float:
     """Mean cross-entropy in nats over the scored tokens of the batches."""
+    weights = model.parameters()
     model.eval()
-
-    @functools.partial(mx.compile, inputs=model.state)
-    def loss_sum(inputs, scored, targets, weights):
+    model.update(tree_map(lambda p: p.astype(compute_dtype()), weights))
+    total = mx.array(0.0)
+    for batch in batches:  # not compiled: a few batches do not pay for the compiler's time
+        inputs, scored, targets, counts = scored_arrays(batch)
         hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
-        return evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, weights)
-
-    total = sum(loss_sum(*scored_arrays(batch)).item() for batch in batches)
+        total += evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, counts)
+        mx.eval(total)
+    model.update(weights)
     model.train()
-    return total / max(sum(float(weights.sum()) for _, _, weights in batches), 1.0)
+    return total.item() / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)
 
 
 class Stop:
@@ -212,7 +194,7 @@ def train(
     """
     out = Path(out)
     model.train()
-    optimizer = make_optimizer(model, args)
+    optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
     record: dict[str, Any] = {
         "step": 0, "best_step": 0, "best_val_loss": math.inf, "tokens": 0, "seconds": 0.0, "history": []
     }  # fmt: skip
@@ -240,7 +222,7 @@ def train(
     bar = tqdm(total=args.steps, initial=record["step"], disable=None, unit="step", dynamic_ncols=True)
     with Stop() as stop, bar:
         while record["step"] < args.steps and not record.get("finished"):
-            losses.append(step_fn(batches(record["step"])))
+            losses.append(step_fn(record["step"], batches(record["step"])))
             record["step"] += 1
             record["tokens"] += tokens_per_step
             bar.update()
@@ -266,7 +248,7 @@ def train(
             rate = (record["step"] - began_step) * tokens_per_step / (time.perf_counter() - began)
             row = {
                 "step": record["step"], "loss": train_loss, "val_loss": val_loss,
-                "lr": optimizer.optimizers[-1].learning_rate.item(), "tokens_per_second": rate,
+                "lr": schedule(args.lr, args, record["step"] - 1), "tokens_per_second": rate,
             }  # fmt: skip
             record["history"].append(row)
             if val_loss < record["best_val_loss"]:
