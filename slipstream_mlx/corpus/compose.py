@@ -91,11 +91,24 @@ def _order(kind: Kind, keys: list[str], rng: random.Random) -> Iterator[str]:
 def article(
     kind: Kind, context: Context, title: str, rng: random.Random, variants: int, source: str = F1DB_SOURCE
 ) -> Iterator[Document]:
-    """Yield `variants` articles about one thing."""
+    """Yield `variants` texts about one thing: an article, then notes, then an article and so on."""
     deck = Deck(kind, context, rng)
-    for _ in range(variants):
-        text = article_text(kind, deck, context, rng.randint(MIN_WORDS + 15, MAX_WORDS - 20))
+    for variant in range(variants):
+        if variant % 2:
+            keys = rng.sample(list(deck.cards), len(deck.cards))
+            text = notes(title, [fill(deck.deal(key), context, rng) for key in keys])
+        else:
+            text = article_text(kind, deck, context, rng.randint(MIN_WORDS + 15, MAX_WORDS - 20))
         yield Document(text, title, source, LICENCE)
+
+
+def notes(title: str, sentences: list[str]) -> str:
+    """All that is known, a line each, and every line says what it is about.
+
+    An article tells a dozen facts and says "he" in most; a model that is to answer from the name alone learns more
+    from lines that repeat the name (Allen-Zhu & Li, part 3.1, call it full-name augmentation).
+    """
+    return "\n".join(f"{title}: {capital(sentence)}" for sentence in sentences)
 
 
 def list_articles(
@@ -114,12 +127,15 @@ def list_articles(
         return
     openings, about = opening
     deck = Deck(Kind({"open": openings}), about, rng)
-    for _ in range(variants):
+    for variant in range(variants):
         for part in chunks(rows, at_most):
             used: list[str] = []
-            sentences = [fill(deck.deal("open"), about, rng)]
-            sentences += [fill(_unused(lines, row, used, rng), row, rng) for lines, row in part]
-            yield Document(" ".join(capital(sentence) for sentence in sentences), title, F1DB_SOURCE, LICENCE)
+            sentences = [fill(_unused(lines, row, used, rng), row, rng) for lines, row in part]
+            if variant % 2:
+                text = notes(title, rng.sample(sentences, len(sentences)))
+            else:
+                text = " ".join(capital(sentence) for sentence in [fill(deck.deal("open"), about, rng), *sentences])
+            yield Document(text, title, F1DB_SOURCE, LICENCE)
 
 
 def _unused(lines: tuple[str, ...], row: Context, used: list[str], rng: random.Random) -> str:
