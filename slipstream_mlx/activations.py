@@ -65,12 +65,15 @@ def _gelu_vjp(x: mx.array, cotangent: mx.array, _: mx.array) -> mx.array:
     return cotangent * gate * (1 + x * (1 - gate) * slope)
 
 
-def attention(q: mx.array, k: mx.array, v: mx.array, scale: float) -> mx.array:
+def attention(q: mx.array, k: mx.array, v: mx.array, scale: float, visible: mx.array | None = None) -> mx.array:
     """Causal scaled dot-product attention: q [B, H, T, D], k and v [B, H, S, D] with S >= T -> [B, H, T, D].
 
     The last query stands beside the last key; each sees the keys up to its own. One query alone sees them all.
+    `visible`, a mask of booleans that broadcasts to [B, H, T, S], says otherwise.
     """
     T, S = q.shape[2], k.shape[2]
+    if visible is not None:
+        return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=visible)
     if on_gpu() or T == 1:
         return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal" if T > 1 else None)
     visible = mx.arange(S)[None] <= mx.arange(S - T, S)[:, None]

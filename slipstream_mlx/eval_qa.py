@@ -12,13 +12,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from .batch import generate_batch
 from .checkpoint import load
 from .corpus.embedded import handwritten_questions
 from .corpus.scoring import is_correct, question_keywords
 from .data import check_question, read_questions
 from .errors import SlipstreamError, command
 from .files import write_json
-from .generate import generate
 from .model import SlipstreamLM
 from .tokenizer import Tokenizer
 
@@ -54,15 +54,12 @@ def _tally(verdicts: list[bool]) -> dict:
 def evaluate_questions(
     model: SlipstreamLM, tokenizer: Tokenizer, questions: list[dict], progress: Callable[[int], None] | None = None
 ) -> dict:
-    """Ask every question, greedily, and score the answers. `progress` is told how many are done after each."""
+    """Ask every question, greedily, and score the answers. `progress` is told how many are done now and then."""
     for row in questions:
         check_question(row, row.get("question", "a question"))
-    answers = []
-    for row in questions:
-        answers.append(generate(model, tokenizer, row["question"], mode="qa", max_tokens=MAX_ANSWER_TOKENS))
-        if progress:
-            progress(len(answers))
-    return score(questions, answers)
+    asked = [row["question"] for row in questions]
+    answers = generate_batch(model, tokenizer, asked, "qa", MAX_ANSWER_TOKENS, progress)
+    return score(questions, [answer.text for answer in answers])
 
 
 def format_report(report: dict) -> str:
@@ -101,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.report and not Path(args.report).parent.is_dir():
         raise SlipstreamError(f"--report {args.report}: that folder is not there: make it first")
     with tqdm(total=len(questions), disable=None, unit="question", leave=False) as bar:
-        result = evaluate_questions(model, tokenizer, questions, progress=lambda _: bar.update())
+        result = evaluate_questions(model, tokenizer, questions, progress=lambda done: bar.update(done - bar.n))
     print(format_report(result))
     if args.report:
         write_json(Path(args.report), {"model": args.model, "questions": args.questions or "heldout", **result})

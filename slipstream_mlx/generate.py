@@ -56,7 +56,7 @@ def stream_generate(
     Raises:
         SlipstreamError: a setting is out of range, or the tokenizer does not know a character of the prompt.
     """
-    _check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
+    check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
     if temperature is None:
         temperature = 0.8 if mode == "completion" else 0.0
     ids = encode_prompt(tokenizer, prompt, mode) or [tokenizer.eos_id]  # an empty prompt begins a new text
@@ -108,7 +108,7 @@ def generate_tokens(
         yield token
 
 
-def _check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty) -> None:
+def check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty) -> None:
     def require(good: bool, name: str, value: object, wanted: str) -> None:
         if not good:
             raise SlipstreamError(f"{name} must be {wanted}, not {value!r}")

@@ -11,6 +11,7 @@ Shapes: B sequences, T tokens each, C = n_embd channels, H heads of D = C / H ch
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from .errors import SlipstreamError
 if TYPE_CHECKING:  # importing mlx_lm takes seconds: only what generates needs it
     from mlx_lm.models.cache import KVCache
 
+    from .cache import SlotCache
 VOCAB_MULTIPLE = 64
 
 
@@ -70,15 +72,17 @@ class SelfAttention(nn.Module):
         self.c_proj = nn.Linear(args.n_embd, args.n_embd, bias=False)
         self.resid_dropout = nn.Dropout(dropout)
 
-    def __call__(self, x: mx.array, cache: "KVCache | None" = None) -> mx.array:
+    def __call__(self, x: mx.array, cache: "KVCache | SlotCache | None" = None) -> mx.array:
         B, T, C = x.shape
         # [B, T, 3C] -> three of [B, H, T, D]: each head attends by itself
         q, k, v = (
             part.reshape(B, T, self.n_head, -1).transpose(0, 2, 1, 3) for part in mx.split(self.c_attn(x), 3, axis=-1)
         )
+        visible = None
         if cache is not None:  # keys and values of the tokens before these were kept
             k, v = cache.update_and_fetch(k, v)
-        out = attention(q, k, v, self.scale)
+            visible = getattr(cache, "visible", None)
+        out = attention(q, k, v, self.scale, visible)
         return self.resid_dropout(self.c_proj(out.transpose(0, 2, 1, 3).reshape(B, T, C)))
 
 
@@ -105,7 +109,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(args.n_embd, eps=args.layer_norm_epsilon)
         self.mlp = FeedForward(args, dropout)
 
-    def __call__(self, x: mx.array, cache: "KVCache | None" = None) -> mx.array:
+    def __call__(self, x: mx.array, cache: "KVCache | SlotCache | None" = None) -> mx.array:
         x = x + self.attn(self.ln_1(x), cache)
         return x + self.mlp(self.ln_2(x))
 
@@ -144,7 +148,7 @@ class SlipstreamLM(nn.Module):
         pads = mx.arange(self.args.padded_vocab_size)[:, None] >= self.args.vocab_size
         self.wte.weight = mx.where(pads, 0.0, self.wte.weight)
 
-    def hidden_states(self, tokens: mx.array, cache: "list[KVCache] | None" = None) -> mx.array:
+    def hidden_states(self, tokens: mx.array, cache: "Sequence[KVCache | SlotCache] | None" = None) -> mx.array:
         """Everything but the head: tokens [B, T] of integers -> [B, T, C].
 
         With a cache, the tokens continue what the cache holds, and the cache grows by T.
@@ -152,18 +156,26 @@ class SlipstreamLM(nn.Module):
         """
         T = tokens.shape[1]
         offset = cache[0].offset if cache else 0
-        if offset + T > self.args.n_positions:
+        if isinstance(offset, mx.array):  # a SlotCache: every row at its own position
+            positions = offset[:, None] + mx.arange(T)
+        elif offset + T > self.args.n_positions:
             raise SlipstreamError(
                 f"{offset + T} tokens do not fit the context of {self.args.n_positions}: keep the last ones only"
             )
-        x = self.embd_dropout(self.wte(tokens) + self.wpe(mx.arange(offset, offset + T)))
+        else:
+            positions = mx.arange(offset, offset + T)
+        x = self.embd_dropout(self.wte(tokens) + self.wpe(positions))
         for layer, block in enumerate(self.h):
             x = block(x, cache[layer] if cache else None)
         return self.ln_f(x)
 
-    def __call__(self, tokens: mx.array, cache: "list[KVCache] | None" = None) -> mx.array:
+    def __call__(self, tokens: mx.array, cache: "Sequence[KVCache | SlotCache] | None" = None) -> mx.array:
         """Logits for the token after each one: [B, T] -> [B, T, vocab_size], the padded rows cut off."""
-        return self.wte.as_linear(self.hidden_states(tokens, cache))[..., : self.args.vocab_size]
+        return self.logits(self.hidden_states(tokens, cache))
+
+    def logits(self, hidden: mx.array) -> mx.array:
+        """The output head: hidden states [..., C] -> [..., vocab_size]."""
+        return self.wte.as_linear(hidden)[..., : self.args.vocab_size]
 
     def make_cache(self) -> "list[KVCache]":
         """An empty KV cache, one per layer (mlx-lm's `make_prompt_cache` calls this too)."""
