@@ -42,7 +42,7 @@ from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
 from .optimizer import Optimizer
 from .presets import PRESETS, TrainArgs, get_preset
-from .prompts import qa_prompt
+from .prompts import encode_prompt, qa_prompt
 from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
 
 
@@ -142,6 +142,32 @@ def evaluate(model: SlipstreamLM, batches: list[Batch]) -> float:
     model.update(weights)
     model.train()
     return total.item() / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)
+
+
+SAMPLES = {  # stage: what it is asked at each evaluation
+    "pretrain": ("completion", "Ayrton Senna is a Formula One driver who"),
+    "finetune_qa": ("qa", "Who won the world championship in 1988?"),
+}
+SAMPLE_TOKENS = 24
+
+
+def write_sample(model: SlipstreamLM, tokenizer: Tokenizer, stage: str) -> str:
+    """A fixed prompt of the stage and the likeliest tokens after it, to see how the model learns to talk.
+
+    Draws nothing, so that a resume stays exact, and keeps no cache, because mlx-lm's takes seconds to import.
+    """
+    mode, text = SAMPLES.get(stage, SAMPLES["pretrain"])
+    if isinstance(tokenizer, CharTokenizer):  # it is asked with the characters that it knows
+        text = "".join(char for char in text if char in tokenizer.alphabet)
+    ids = encode_prompt(tokenizer, text, mode) or [tokenizer.eos_id]
+    model.eval()
+    for _ in range(SAMPLE_TOKENS):
+        token = mx.argmax(model(mx.array([ids[-model.args.n_positions :]]))[0, -1]).item()
+        if token == tokenizer.eos_id:
+            break
+        ids.append(token)
+    model.train()
+    return tokenizer.decode(ids)
 
 
 class Stop:
@@ -249,6 +275,7 @@ def train(
             row = {
                 "step": record["step"], "loss": train_loss, "val_loss": val_loss,
                 "lr": schedule(args.lr, args, record["step"] - 1), "tokens_per_second": rate,
+                "sample": write_sample(model, tokenizer, description["stage"]),
             }  # fmt: skip
             record["history"].append(row)
             if val_loss < record["best_val_loss"]:

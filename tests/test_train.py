@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from slipstream_mlx import SlipstreamError, checkpoint
+from slipstream_mlx import SlipstreamError, checkpoint, stream_generate
 from slipstream_mlx.data import TokenSet, make_batches, validation_batches
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
 from slipstream_mlx.optimizer import Optimizer
 from slipstream_mlx.presets import PRESETS, TrainArgs
 from slipstream_mlx.tokenizer import GPT2Tokenizer
-from slipstream_mlx.train import evaluate, main, make_step, train
+from slipstream_mlx.train import evaluate, main, make_step, train, write_sample
 
 SHAPE = ModelArgs(vocab_size=300, n_positions=16, n_embd=16, n_layer=2, n_head=2)
 ARGS = TrainArgs(
@@ -82,12 +82,30 @@ def test_resumed_run_is_bit_identical(tmp_path):
         run(tmp_path / "cut", batches=broken)
     record, resumed = run(tmp_path / "cut", resume=True)
     assert_same_weights(weights(whole), weights(resumed))
-    assert [(r["step"], r["loss"], r["val_loss"]) for r in record["history"]] == [
-        (r["step"], r["loss"], r["val_loss"]) for r in whole_record["history"]
-    ]
+    kept = ("step", "loss", "val_loss", "sample")
+    assert [[r[k] for k in kept] for r in record["history"]] == [[r[k] for k in kept] for r in whole_record["history"]]
     best_whole, _ = checkpoint.load(tmp_path / "whole")
     best_resumed, _ = checkpoint.load(tmp_path / "cut")
     assert_same_weights(weights(best_whole), weights(best_resumed))
+
+
+def test_a_sample_is_what_the_model_would_write():
+    tokenizer = GPT2Tokenizer.trimmed(["text"], 300)
+    model = SlipstreamLM(dataclasses.replace(SHAPE, n_positions=128))
+    for stage, asked, prompt, mode in (
+        ("pretrain", "{}", "Ayrton Senna is a Formula One driver who", "completion"),
+        ("finetune_qa", "Question: {}\nAnswer:", "Who won the world championship in 1988?", "qa"),
+    ):
+        written = stream_generate(model, tokenizer, prompt, mode=mode, temperature=0, max_tokens=24)
+        assert write_sample(model, tokenizer, stage) == asked.format(prompt) + "".join(written)
+    assert model.training
+
+
+def test_a_sample_disturbs_neither_the_random_state_nor_the_next_step(tmp_path, monkeypatch):
+    _, with_samples = run(tmp_path / "a")
+    monkeypatch.setattr("slipstream_mlx.train.write_sample", lambda *_: "")
+    _, without = run(tmp_path / "b")
+    assert_same_weights(weights(with_samples), weights(without))
 
 
 def test_accumulation_changes_nothing(tmp_path):
@@ -178,6 +196,8 @@ def test_command_on_a_file(tmp_path, capsys):
     assert saved["preset"] == "token-forge" and saved["command"][:2] == ["slipstream", "train"]
     model, tokenizer = checkpoint.load(tmp_path / "out")
     assert tokenizer.decode(tokenizer.encode("lazy fox")) == "lazy fox"
+    for row in saved["history"]:  # the usual prompt has capitals, which this model never saw
+        assert row["sample"].startswith("yrton enna is a ormula ne driver who")
 
 
 @pytest.mark.parametrize(
