@@ -16,6 +16,7 @@ from .corpus import Document
 from .corpus.embedded import embedded_documents, fit_to_train, handwritten_questions
 from .corpus.f1db import load_facts
 from .corpus.facts import EMBEDDED
+from .corpus.leakage import asks_the_same, content_words, subjects
 from .corpus.render import render_questions
 from .corpus.scoring import fold
 from .corpus.splits import split_questions
@@ -57,12 +58,6 @@ def settle_splits(documents: list[Document], val_share: float) -> list[Document]
     ]
 
 
-def source_name(document: Document) -> str:
-    """Handbook, facts or the site that a document is from."""
-    first = document.source.split("/")[0]
-    return document.source.split("/")[2] if first.endswith(":") else first or "unknown"
-
-
 def make_card(documents: list[Document], questions: list[dict]) -> dict:
     """Counts, sizes, licences, the fingerprint and how much of GPT-2's vocabulary is used."""
     tokenizer, used = GPT2Tokenizer(), Counter[int]()
@@ -71,7 +66,7 @@ def make_card(documents: list[Document], questions: list[dict]) -> dict:
     for document in documents:
         ids = tokenizer.encode(document.text)
         used.update(ids)
-        row = rows[source_name(document)]
+        row = rows[document.origin]
         row["documents"] += 1
         row["bytes"] += len(document.text.encode())
         row["words"] += len(document.text.split())
@@ -98,6 +93,20 @@ def format_card(card: dict) -> str:
     lines.append(f"\n{card['documents']:,} documents ({splits}); {card['questions']:,} training questions.")
     lines.append(f"{card['vocabulary_used']:.1%} of GPT-2's vocabulary is used. Fingerprint {card['fingerprint']}.\n")
     return "\n".join(lines)
+
+
+def not_asked(exam: Iterable[dict], training: list[dict]) -> list[dict]:
+    """The exam's rows whose fact no training question asks for, in whatever words (generously: `asks_the_same`)."""
+    by_word = defaultdict(list)
+    for row in training:
+        for word in content_words(row["question"]):
+            by_word[word].append(row)
+
+    def asked(row: dict) -> bool:
+        names = subjects(row["question"]) or content_words(row["question"])
+        return any(asks_the_same(row, other) for name in names for other in by_word.get(name, ()))
+
+    return [row for row in exam if not asked(row)]
 
 
 def jsonl(rows: Iterable[dict]) -> Iterator[str]:
@@ -128,6 +137,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="ways to ask for a fact of the tables (default: %(default)s)",
     )
+    add(
+        "--variants",
+        type=int,
+        default=8,
+        metavar="N",
+        help="texts about each thing in the tables, half articles and half notes (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
@@ -135,12 +151,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     facts = load_facts(Path(args.f1db)) if Path(args.f1db).is_dir() else EMBEDDED
-    documents = embedded_documents(facts=facts)
+    documents = embedded_documents(facts=facts, variants=args.variants)
     if Path(args.wikipedia).is_dir():
         documents += read_articles(Path(args.wikipedia))
     documents = settle_splits(documents, args.val_share)
     splits = split_questions(render_questions(facts, phrasings=args.phrasings))
-    rows = [*handwritten_questions("train"), *splits.pop("train")]
+    handwritten = [*handwritten_questions("train"), *handwritten_questions("quiz")]
+    for name in ("seen_phrasing_unseen_fact", "both_unseen"):
+        splits[name] = not_asked(splits[name], handwritten)
+    rows = [*handwritten, *splits.pop("train")]
     asked = {fold(row["question"]) for exam in splits.values() for row in exam}
     questions = fit_to_train([row for row in rows if fold(row["question"]) not in asked])
     out = Path(args.out)

@@ -8,6 +8,8 @@ sees exactly the data it would have seen.
 
 import hashlib
 import json
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +199,36 @@ def encode_questions(questions: Iterable[dict], tokenizer: Tokenizer, score_prom
             yield ids, np.ones_like(mask) if score_prompts else mask
 
     return _token_set(pieces(), tokenizer.vocab_size, whole=True)
+
+
+def encode_by_origin(documents: Iterable[Document], tokenizer: Tokenizer) -> dict[str, TokenSet]:
+    """Documents as one token set for each kind of source, under the source's name."""
+    groups = defaultdict(list)
+    for document in documents:
+        groups[document.origin].append(document)
+    return {f"text: {name}": encode_documents(groups[name], tokenizer) for name in sorted(groups)}
+
+
+def encode_questions_by_origin(
+    questions: Iterable[dict], tokenizer: Tokenizer, score_prompts: bool
+) -> dict[str, TokenSet]:
+    """Questions as one token set for those written by hand, and one for those made from tables."""
+    groups = defaultdict(list)
+    for row in questions:
+        groups["tables" if "template" in row else "by hand"].append(row)
+    return {f"questions: {name}": encode_questions(groups[name], tokenizer, score_prompts) for name in sorted(groups)}
+
+
+def shares(sets: Iterable[TokenSet], share: float) -> list[tuple[TokenSet, float]]:
+    """The sets, each with its part of `share`: by the square root of its tokens.
+
+    By size alone, a million lines from tables would drown a handbook of a hundred pages; in equal parts, the handbook
+    would be read a hundred times for once. Between the two lies the usual rule for unequal sources (as for languages
+    in Conneau & Lample, 2019).
+    """
+    sets = [data for data in sets if len(data)]
+    weights = [math.sqrt(len(data.tokens)) for data in sets]
+    return [(data, share * weight / sum(weights)) for data, weight in zip(sets, weights, strict=True)]
 
 
 # Packing and batches -------------------------------------------------------------------------------------------

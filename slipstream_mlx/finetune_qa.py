@@ -13,11 +13,20 @@ import mlx.core as mx
 
 from .checkpoint import TRAINING, load
 from .corpus.embedded import handwritten_questions
-from .data import encode_documents, encode_questions, make_batches, read_questions, split_documents, validation_batches
+from .data import (
+    encode_by_origin,
+    encode_questions,
+    encode_questions_by_origin,
+    make_batches,
+    read_questions,
+    shares,
+    split_documents,
+    validation_batches,
+)
 from .errors import SlipstreamError, command
 from .model import SlipstreamLM
 from .presets import PRESETS, get_preset
-from .train import add_train_args, check_context, describe_data, load_corpus, override, train, typed
+from .train import add_train_args, check_context, describe_data, load_corpus, override, summary, train, typed
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -62,20 +71,21 @@ def main(argv: list[str] | None = None) -> None:
     dev = read_questions(namespace.dev) if namespace.dev else handwritten_questions("dev")
     model = SlipstreamLM(trained.args, dropout=args.dropout)
     model.update(trained.parameters())
-    text = encode_documents(split_documents(documents, args.val_share)[0], tokenizer)
-    pairs = encode_questions(questions, tokenizer, score_prompts=False)
+    texts = encode_by_origin(split_documents(documents, args.val_share)[0], tokenizer)
+    pairs = encode_questions_by_origin(questions, tokenizer, score_prompts=False)
     held_back = encode_questions(dev, tokenizer, score_prompts=False)
     eos = tokenizer.eos_id
-    batches = make_batches([(pairs, 1 - args.mix), (text, args.mix)], args.batch_size, args.context, eos, args.seed)
+    sources = [*shares(pairs.values(), 1 - args.mix), *shares(texts.values(), args.mix)]
+    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed)
     validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
     mx.random.seed(args.seed)
-    print(f"finetuning {namespace.model} on {len(pairs):,} questions, {args.mix:.0%} corpus mixed in")
+    print(f"finetuning {namespace.model} on {len(questions):,} questions, {args.mix:.0%} corpus mixed in")
     description = {
         "stage": "finetune_qa", "preset": preset, "base": str(namespace.model),
-        "data": describe_data(questions=pairs, text=text, validation=held_back), "command": typed("finetune_qa", argv),
+        "data": describe_data(pairs | texts | {"validation": held_back}), "command": typed("finetune_qa", argv),
     }  # fmt: skip
-    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume)
-    print(f"best validation loss {record['best_val_loss']:.4f} at step {record['best_step']}; saved in {namespace.out}")
+    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, dev)
+    print(summary(record, namespace.out))
 
 
 if __name__ == "__main__":

@@ -66,9 +66,13 @@ class Preset:
 
 
 _SLIPSTREAM = TrainArgs(
-    steps=4000, batch_size=64, context=512, lr=1e-3, min_lr=1e-4, warmup_steps=200, weight_decay=0.1,
-    eval_every=250, eval_batches=20, patience=8, mix=0.3,
+    steps=3000, batch_size=64, context=512, lr=1e-3, min_lr=1e-4, warmup_steps=100, weight_decay=0.1,
+    eval_every=250, eval_batches=4, mix=0.5,
 )  # fmt: skip
+# Short rows: a question is asked from position 0, with hardly another question in sight.
+_SLIPSTREAM_QA = replace(
+    _SLIPSTREAM, steps=2000, batch_size=512, context=64, lr=5e-4, min_lr=1e-5, muon_lr=0.01, warmup_steps=20, mix=0.1
+)
 
 PRESETS: dict[str, Preset] = {
     # The ancestor, at the settings nanoGPT gives for Shakespeare on a CPU. vocab_size is the text's own alphabet.
@@ -126,18 +130,14 @@ PRESETS: dict[str, Preset] = {
         model=ModelArgs(vocab_size=50257, n_positions=512, n_embd=512, n_layer=8, n_head=8),
         tokenizer="gpt2",
         pretrain=_SLIPSTREAM,
-        finetune=replace(
-            _SLIPSTREAM, steps=800, lr=1e-4, min_lr=1e-5, warmup_steps=50, eval_every=100, patience=3, mix=0.5
-        ),
+        finetune=_SLIPSTREAM_QA,
     ),
     # GPT-2 small, to show that it fits.
     "gpt2-124m": Preset(
         model=ModelArgs(vocab_size=50257, n_positions=1024, n_embd=768, n_layer=12, n_head=12),
         tokenizer="gpt2",
         pretrain=replace(_SLIPSTREAM, context=1024, lr=6e-4, min_lr=6e-5, accumulate=4),
-        finetune=replace(
-            _SLIPSTREAM, context=1024, steps=800, lr=6e-5, min_lr=6e-6, muon_lr=0.002, accumulate=4, mix=0.5
-        ),
+        finetune=replace(_SLIPSTREAM_QA, lr=3e-4, min_lr=6e-6, accumulate=4),
     ),
 }
 

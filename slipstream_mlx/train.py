@@ -24,19 +24,22 @@ from tqdm import tqdm
 
 from . import checkpoint, report
 from .activations import on_gpu
-from .corpus.embedded import embedded_documents, embedded_questions
+from .corpus.embedded import embedded_documents, embedded_questions, handwritten_questions
 from .data import (
     Batch,
     TokenSet,
+    encode_by_origin,
     encode_documents,
-    encode_questions,
+    encode_questions_by_origin,
     make_batches,
     read_documents,
     read_questions,
+    shares,
     split_documents,
     validation_batches,
 )
 from .errors import SlipstreamError, command
+from .eval_qa import evaluate_questions
 from .files import write_json
 from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
@@ -204,6 +207,7 @@ def train(
     out: str | Path,
     description: dict,
     resume: bool = False,
+    exam: list[dict] | None = None,
 ) -> dict:
     """Train `model` in place and write a checkpoint folder. This is the one loop of every stage.
 
@@ -213,6 +217,8 @@ def train(
         out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
         description: what else training.json should say (preset, command, data fingerprint).
         resume: go on from `out`/state.
+        exam: questions to answer at each evaluation; how many are right then picks the best weights. A model that
+            learns facts grows surer of its mistakes too: its loss on new texts rises long before its answers get worse.
     Returns:
         The record that training.json holds: history, best step and loss, tokens, seconds.
     Raises:
@@ -222,7 +228,8 @@ def train(
     model.train()
     optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
     record: dict[str, Any] = {
-        "step": 0, "best_step": 0, "best_val_loss": math.inf, "tokens": 0, "seconds": 0.0, "history": []
+        "step": 0, "best_step": 0, "best_val_loss": math.inf, "best_accuracy": 0.0, "tokens": 0, "seconds": 0.0,
+        "history": [],
     }  # fmt: skip
     if resume:
         state, record = checkpoint.load_state(out, model)
@@ -278,7 +285,12 @@ def train(
                 "sample": write_sample(model, tokenizer, description["stage"]),
             }  # fmt: skip
             record["history"].append(row)
-            if val_loss < record["best_val_loss"]:
+            better = val_loss < record["best_val_loss"]
+            if exam:
+                row["accuracy"] = evaluate_questions(model, tokenizer, exam)["accuracy"]
+                better = row["accuracy"] >= record["best_accuracy"]
+                record["best_accuracy"] = max(row["accuracy"], record["best_accuracy"])
+            if better:
                 record["best_step"], record["best_val_loss"], stale = record["step"], val_loss, 0
                 checkpoint.save_weights(out, model, record["step"], val_loss)
             else:
@@ -299,9 +311,19 @@ def progress_line(row: dict, steps: int, seconds_left: float, best: bool) -> str
     """One line of a run's log."""
     memory = mx.get_peak_memory() / 2**30
     return (
-        f"step {row['step']:>6}/{steps}  loss {row['loss']:.4f}  val {row['val_loss']:.4f}{'*' if best else ' '} "
+        f"step {row['step']:>6}/{steps}  loss {row['loss']:.4f}  val {row['val_loss']:.4f}"
+        + (f"  dev {row['accuracy']:4.0%}" if "accuracy" in row else "")
+        + f"{'*' if best else ' '} "
         f"lr {row['lr']:.2e}  {row['tokens_per_second']:>9,.0f} tok/s  {memory:.2f} GiB  "
         f"{int(seconds_left) // 60}:{int(seconds_left) % 60:02d} left"
+    )
+
+
+def summary(record: dict, out: str) -> str:
+    """A run's last line."""
+    answers = f", {record['best_accuracy']:.0%} of the dev questions right" if record["best_accuracy"] else ""
+    return (
+        f"best: validation loss {record['best_val_loss']:.4f}{answers}, at step {record['best_step']}; saved in {out}"
     )
 
 
@@ -356,7 +378,7 @@ def make_tokenizer(vocab_size: int, documents: list, questions: list) -> GPT2Tok
     return GPT2Tokenizer.trimmed(texts, vocab_size)
 
 
-def describe_data(**sets: TokenSet) -> dict:
+def describe_data(sets: dict[str, TokenSet]) -> dict:
     """Counts and fingerprints for training.json."""
     return {k: {"documents": len(s), "tokens": len(s.tokens), "fingerprint": s.fingerprint} for k, s in sets.items()}
 
@@ -375,22 +397,25 @@ def main(argv: list[str] | None = None) -> None:
         tokenizer = make_tokenizer(preset.model.vocab_size, documents, questions)
     model_args = dataclasses.replace(preset.model, vocab_size=tokenizer.vocab_size)
     check_context(args, model_args.n_positions)
-    text, held_back = encode_documents(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
-    pairs = encode_questions(questions, tokenizer, score_prompts=True)
-    share = args.mix if len(pairs) else 0.0
+    texts, held_back = encode_by_origin(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
+    pairs = encode_questions_by_origin(questions, tokenizer, score_prompts=True)
+    mix = args.mix if pairs else 0.0
     eos = tokenizer.eos_id
-    batches = make_batches([(text, 1 - share), (pairs, share)], args.batch_size, args.context, eos, args.seed)
+    sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]
+    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed)
     validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
     mx.random.seed(args.seed)
     model = SlipstreamLM(model_args, dropout=args.dropout)
-    data = describe_data(text=text, validation=held_back, questions=pairs)
+    data = describe_data(texts | pairs | {"validation": held_back})
     print(
         f"{namespace.preset}: {model.num_parameters():,} parameters on {mx.default_device()}; "
-        f"{len(text.tokens):,} tokens of text, {len(pairs):,} questions, {len(held_back.tokens):,} tokens held back"
+        f"{sum(len(t.tokens) for t in texts.values()):,} tokens of text, {len(questions):,} questions, "
+        f"{len(held_back.tokens):,} tokens held back"
     )
     description = {"stage": "pretrain", "preset": namespace.preset, "data": data, "command": typed("train", argv)}
-    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume)
-    print(f"best validation loss {record['best_val_loss']:.4f} at step {record['best_step']}; saved in {namespace.out}")
+    exam = handwritten_questions("dev") if questions else None
+    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, exam)
+    print(summary(record, namespace.out))
 
 
 def check_context(args: TrainArgs, n_positions: int) -> None:

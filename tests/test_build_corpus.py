@@ -1,6 +1,6 @@
 import json
 
-from slipstream_mlx.build_corpus import main, make_card, settle_splits, source_name, without_copies
+from slipstream_mlx.build_corpus import main, make_card, settle_splits, without_copies
 from slipstream_mlx.corpus import Document
 from slipstream_mlx.data import read_documents, read_questions
 
@@ -33,7 +33,7 @@ def test_card_counts():
     ]
     assert 0 < card["vocabulary_used"] < 0.01
     assert make_card(documents[::-1], [])["fingerprint"] != card["fingerprint"]
-    assert source_name(Document("x")) == "unknown"
+    assert Document("x").origin == "unknown"
 
 
 def test_command_writes_what_train_reads(tmp_path, capsys):

@@ -191,7 +191,7 @@ def test_command_on_a_file(tmp_path, capsys):
     corpus.write_text("the quick brown fox jumps over the lazy dog. " * 60)
     flags = ["--preset", "token-forge", "--corpus", str(corpus), "--out", str(tmp_path / "out"), "--steps", "6"]
     main([*flags, "--eval-every", "3"])
-    assert "best validation loss" in capsys.readouterr().out
+    assert "best: validation loss" in capsys.readouterr().out
     saved = json.loads((tmp_path / "out" / "training.json").read_text())
     assert saved["preset"] == "token-forge" and saved["command"][:2] == ["slipstream", "train"]
     model, tokenizer = checkpoint.load(tmp_path / "out")

@@ -16,3 +16,9 @@ class Document:
     source: str = ""
     licence: str = ""
     split: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The kind of source: the site of a URL, or a path's first part ("handbook", "F1DB (…)")."""
+        first = self.source.split("/")[0]
+        return self.source.split("/")[2] if first.endswith(":") else first or "unknown"

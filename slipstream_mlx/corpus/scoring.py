@@ -5,9 +5,11 @@ When it holds every keyword the question asks for, compared as whole words after
 into a point.
 """
 
+import functools
 import unicodedata
 
 
+@functools.lru_cache(maxsize=1 << 18)  # the same answers are compared again and again
 def fold(text: str) -> str:
     """Lower case, accents stripped, everything but letters and digits turned into single spaces."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
