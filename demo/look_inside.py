@@ -98,6 +98,11 @@ def lens_table(lens: list) -> str:
     return f'<div class="scroll"><table class="lens">{"".join(rows)}</table></div>'
 
 
+def numbers(count: int) -> list[int]:
+    """What there is to choose among `count` layers or heads. Not a slider: that cannot show a model of one layer."""
+    return list(range(1, count + 1))
+
+
 def build(engine: Engine) -> Refreshers:
     """Lay the tab out and wire it."""
     checkpoints = engine.checkpoints
@@ -160,8 +165,8 @@ def build(engine: Engine) -> Refreshers:
             "Heads divide the work: some look one token back, some rest on the first token when idle."
         ))  # fmt: skip
         with gr.Row():
-            layer = gr.Slider(1, 2, 1, step=1, label="Layer", elem_id="layer", min_width=140)
-            head = gr.Slider(1, 2, 1, step=1, label="Head", elem_id="head", min_width=140)
+            layer = gr.Radio(numbers(1), value=1, label="Layer", elem_id="layer", min_width=140)
+            head = gr.Radio(numbers(1), value=1, label="Head", elem_id="head", min_width=140)
         attention = gr.HTML(elem_id="attention")
 
     detail_inputs = [state, position, layer, head]
@@ -196,8 +201,9 @@ def build(engine: Engine) -> Refreshers:
         kept = {"ids": found["ids"], "texts": [v.text for v in views], "prompt_length": asked, "name": which}
         return [
             tokens.strip(views, asked), kept, gr.update(visible=True), entropy_chart(views),
-            gr.update(maximum=len(views), value=asked), gr.update(maximum=found["n_layer"], value=found["n_layer"]),
-            gr.update(maximum=found["n_head"], value=1),
+            gr.update(maximum=len(views), value=asked),
+            gr.update(choices=numbers(found["n_layer"]), value=found["n_layer"]),
+            gr.update(choices=numbers(found["n_head"]), value=1),
         ]  # fmt: skip
 
     def choose(event: gr.SelectData):
