@@ -159,12 +159,11 @@ def make(temperature, top_p, top_k, min_p, repetition_penalty, max_tokens, seed)
 def _result(side: Side) -> dict:
     if side.error is not None:
         raise side.error
-    spent = side.last - side.first
     return {
         "text": side.text.strip() if side.mode == QA else side.text,
-        "tokens": side.pieces,
+        "tokens": side.tokens,
         "first_token_ms": round(1000 * (side.first - side.job.asked), 1) if side.first and side.job else None,
-        "tokens_per_second": round((side.pieces - 1) / spent, 1) if side.pieces > 1 and spent > 0 else None,
+        "tokens_per_second": round(side.rate, 1) or None,
         "note": side.note or ("stopped" if side.state == "stopped" else ""),
         "checkpoint": side.name,
     }

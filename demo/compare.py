@@ -54,7 +54,7 @@ class Side:
     state: str = "waiting"  # waiting, running, or how it ended
     error: Exception | None = None
     job: Job | None = None
-    pieces: int = 0
+    tokens: int = 0  # generated so far, the end token too: the engine sends a piece for each
     first: float = 0.0
     last: float = 0.0
     began: bool = False
@@ -63,12 +63,18 @@ class Side:
     def running(self) -> bool:
         return self.state in ("waiting", "running")
 
+    @property
+    def rate(self) -> float:
+        """Tokens a second after the first; 0 while it cannot be said."""
+        spent = self.last - self.first
+        return (self.tokens - 1) / spent if self.tokens > 1 and spent > 0 else 0.0
+
     def take(self, event: Event) -> None:
         """Fold one event of the worker in."""
         if event.kind == PIECE and not self.began:
             self.began, self.note, self.state = True, event.value, "running"
         elif event.kind == PIECE:
-            self.pieces += 1
+            self.tokens += 1
             self.first = self.first or event.at
             self.last = event.at
             self.text += event.value.lstrip() if self.mode == QA and not self.text else event.value
@@ -90,12 +96,12 @@ class Side:
         parts: list[tuple[object, str]] = []
         if self.first and self.job:
             parts.append((f"{1000 * (self.first - self.job.asked):,.0f} ms", "to first token"))
-        if self.pieces > 1 and self.last > self.first:
-            parts.append((f"{(self.pieces - 1) / (self.last - self.first):,.0f}", "tokens/s"))
-        if self.pieces:
-            parts.append((self.pieces, "tokens"))
+        if self.rate:
+            parts.append((f"{self.rate:,.0f}", "tokens/s"))
+        if self.tokens:
+            parts.append((self.tokens, "token" if self.tokens == 1 else "tokens"))
         if self.state != "ended":
-            parts.append(("", self.state if not self.running or not self.pieces else "writing"))
+            parts.append(("", self.state if not self.running or not self.tokens else "writing"))
         if self.note:
             parts.append(("", self.note))
         return markup.stats(*parts)
@@ -115,7 +121,7 @@ def stream_sides(engine: Engine, sides: list[Side], sampling: Sampling, owner: s
         while any(side.running for side in sides):
             event = events.get()
             sides[event.tag].take(event)
-            if event.kind != PIECE or time.perf_counter() - shown > UPDATE_SECONDS or sides[event.tag].pieces == 1:
+            if event.kind != PIECE or time.perf_counter() - shown > UPDATE_SECONDS or sides[event.tag].tokens == 1:
                 yield sides
                 shown = time.perf_counter()
     finally:  # the reader may have gone
@@ -168,20 +174,16 @@ def build(engine: Engine) -> Refreshers:
             running = any(side.running for side in now)
             yield [part for side in now for part in (side.sheet(), side.figures())] + (busy if running else idle)
 
-    gr.on(
-        [run.click, prompt.submit], run_both, inputs, outputs, show_progress="hidden", concurrency_limit=16,
-        concurrency_id="generate", api_visibility="private",
-    )  # fmt: skip
-    seed = controls[-1]
-    retry.click(lambda: random.randint(0, MAX_SEED), None, seed, api_visibility="private", queue=False).then(
-        run_both, inputs, outputs, show_progress="hidden", concurrency_limit=16, concurrency_id="generate",
-        api_visibility="private",
-    )  # fmt: skip
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    options = {**quiet, "concurrency_limit": 16, "concurrency_id": "generate"}
+    gr.on([run.click, prompt.submit], run_both, inputs, outputs, **options)
+    new_seed = retry.click(lambda: random.randint(0, MAX_SEED), None, controls[-1], queue=False, **quiet)
+    new_seed.then(run_both, inputs, outputs, **options)
 
     def stop_mine(request: gr.Request):
         engine.worker.stop(owner_of(request))
 
-    stop.click(stop_mine, None, None, queue=False, api_visibility="private", show_progress="hidden")
+    stop.click(stop_mine, None, None, queue=False, **quiet)
     lists = ((left["name"], COMPLETION), (right["name"], QA))
     return [(name, lambda mode=mode: choices(engine.checkpoints, mode)) for name, mode in lists]
 
@@ -222,44 +224,46 @@ def _column(engine: Engine, key: str, mode: str) -> dict:
     return {"name": name, "mode": how, "sheet": sheet, "stats": figures}
 
 
+def slider(label: str, low: float, high: float, value: float, step: float, info: str, **more) -> gr.Slider:
+    """A number to be picked, with a sentence on what it does."""
+    return gr.Slider(low, high, value, step=step, label=label, info=info, min_width=150, **more)
+
+
+def seed_number(info: str, **more) -> gr.Number:
+    """The seed, which has too many values for a slider."""
+    return gr.Number(1950, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, info=info, min_width=120, **more)
+
+
 def sampling_controls() -> list:
     """The controls in the order that `make_sampling` takes them."""
-    with gr.Accordion("Sampling: how the next token is picked", open=False):
+    with gr.Accordion("Sampling: how the next token is picked", open=False, elem_id="sampling"):
         with gr.Row():
             own = gr.Checkbox(
                 True, label="Each mode's own temperature",
                 info="0.8 to go on with a text, 0 to answer. Moving the slider switches this off.", elem_id="own-temp",
             )  # fmt: skip
-            temperature = gr.Slider(
-                0, 2, 0.8, step=0.05, label="Temperature",
-                info="0 always takes the likeliest token; 1 samples as the model guesses; higher is wilder.",
+            temperature = slider(
+                "Temperature", 0, 2, 0.8, 0.05,
+                "0 always takes the likeliest token; 1 samples as the model guesses; higher is wilder.",
             )  # fmt: skip
         with gr.Row():
-            top_p = gr.Slider(
-                0.05, 1, 1, step=0.01, label="Top-p",
-                info="Keeps the likeliest tokens that together hold this much probability; 1 keeps all.",
-            )  # fmt: skip
-            top_k = gr.Slider(
-                0, 200, 0, step=1, label="Top-k", info="Keeps only this many of the likeliest tokens; 0 keeps all."
-            )
-            min_p = gr.Slider(
-                0, 1, 0, step=0.01, label="Min-p",
-                info="Drops tokens less likely than this share of the likeliest one's probability; 0 drops none.",
-            )  # fmt: skip
+            cuts = [
+                slider("Top-p", 0.05, 1, 1, 0.01,
+                       "Keeps the likeliest tokens that together hold this much probability; 1 keeps all."),
+                slider("Top-k", 0, 200, 0, 1, "Keeps only this many of the likeliest tokens; 0 keeps all."),
+                slider("Min-p", 0, 1, 0, 0.01,
+                       "Drops tokens less likely than this share of the likeliest one's probability; 0 drops none."),
+            ]  # fmt: skip
         with gr.Row():
-            penalty = gr.Slider(
-                1, 2, 1, step=0.05, label="Repetition penalty",
-                info="Above 1 makes the last twenty tokens less likely to come again.",
-            )  # fmt: skip
-            length = gr.Slider(
-                1, MAX_TOKENS, 120, step=1, label="Length", info="At most this many tokens; an answer ends by itself."
-            )
-            seed = gr.Number(
-                1950, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="seed",
-                info="The dice: the same seed and settings give the same text again. Retry throws new ones.",
-            )  # fmt: skip
+            rest = [
+                slider("Repetition penalty", 1, 2, 1, 0.05,
+                       "Above 1 makes the last twenty tokens less likely to come again."),
+                slider("Length", 1, MAX_TOKENS, 120, 1, "At most this many tokens; an answer ends by itself."),
+                seed_number("The dice: the same seed and settings give the same text again. Retry throws new ones.",
+                            elem_id="seed"),
+            ]  # fmt: skip
     temperature.input(lambda: False, None, own, api_visibility="private", queue=False, show_progress="hidden")
-    return [own, temperature, top_p, top_k, min_p, penalty, length, seed]
+    return [own, temperature, *cuts, *rest]
 
 
 def make_sampling(own, temperature, top_p, top_k, min_p, penalty, length, seed) -> Sampling:

@@ -99,7 +99,7 @@ class Engine:
     def stream(
         self, name: str, mode: str, prompt: str, sampling: Sampling, out: queue.SimpleQueue, tag: int, owner: str
     ) -> Job:
-        """Queue a generation whose pieces of text go to `out`; the first event's value is a note ("" for none)."""
+        """Queue a generation whose text goes to `out`: first a note ("" for none), then a piece for each token."""
         if mode not in (COMPLETION, QA):
             raise RequestError("mode must be completion or qa")
         prompt = check_prompt(prompt)

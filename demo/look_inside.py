@@ -4,8 +4,8 @@ import gradio as gr
 
 from . import charts, markup, tokens
 from .checkpoints import COMPLETION
-from .compare import MODES, Refreshers, choices
-from .engine import MAX_SEED, Engine, Sampling, check_prompt, owner_of
+from .compare import MODES, Refreshers, choices, seed_number, slider
+from .engine import Engine, Sampling, check_prompt, owner_of
 from .messages import explain
 
 MAX_NEW, MAX_LOOK = 64, 160  # tokens generated, and tokens looked at in all
@@ -123,15 +123,9 @@ def build(engine: Engine) -> Refreshers:
                 interactive=True,
             )  # fmt: skip
     with gr.Row():
-        length = gr.Slider(
-            1, MAX_NEW, 24, step=1, label="Tokens to write", info="At most; an answer ends by itself.", min_width=150
-        )
-        temperature = gr.Slider(
-            0, 2, 0.8, step=0.05, label="Temperature", info="0 always takes the likeliest.", min_width=150
-        )
-        seed = gr.Number(
-            1950, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, info="Same seed, same text.", min_width=120
-        )
+        length = slider("Tokens to write", 1, MAX_NEW, 24, 1, "At most; an answer ends by itself.")
+        temperature = slider("Temperature", 0, 2, 0.8, 0.05, "0 always takes the likeliest.")
+        seed = seed_number("Same seed, same text.")
     run = gr.Button("Look inside", variant="primary", elem_id="look-run")
     gr.HTML(tokens.legend())
     strip = gr.HTML(

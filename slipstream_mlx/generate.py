@@ -40,7 +40,9 @@ def stream_generate(
     repetition_penalty: float = 1.0,
     seed: int | None = None,
 ) -> Iterator[str]:
-    """Yield pieces of text as they are decoded; a character is never split. The prompt is not repeated.
+    """Yield a piece of text for each token generated. The prompt is not repeated.
+
+    A character is never split: the piece of a token that only begins one is "", as is that of the end token.
 
     Args:
         prompt: the text to go on from, or in qa mode the question alone. Longer ones than the context keep their end.
@@ -64,13 +66,12 @@ def stream_generate(
         mx.random.seed(seed)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     top_k = top_k if top_k < model.args.vocab_size else 0
-    for token in generate_tokens(model, ids, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty):
-        if token == tokenizer.eos_id:
-            break
-        if piece := decoder.decode(tokenizer.decode_bytes([token])):
-            yield piece
-    if piece := decoder.decode(b"", final=True):
-        yield piece
+    tokens = generate_tokens(model, ids, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
+    for count, token in enumerate(tokens, 1):
+        ended = token == tokenizer.eos_id
+        yield decoder.decode(b"" if ended else tokenizer.decode_bytes([token]), final=ended or count == max_tokens)
+        if ended:
+            return
 
 
 def generate_tokens(

@@ -76,13 +76,25 @@ def test_interleaved_jobs_write_what_each_writes_alone(engine, pair):
         assert "".join(pieces[1:]) == alone  # the first is the note
 
 
+def test_tokens_are_counted_not_pieces_of_text(engine, pair):
+    """Most tokens of this model are a part of a character, so there is less text than tokens."""
+    from slipstream_mlx.inspection import continue_ids
+
+    side = ask(engine, temperature=1.0, seed=4, max_tokens=50)
+    model, tokenizer = load(pair[0])
+    ids = list(continue_ids(model, tokenizer, tokenizer.encode("Monza"), 50, seed=4, temperature=1.0))
+    assert side.tokens == len(ids) and side.text == tokenizer.decode(ids)
+    assert f"<b>{len(ids)}</b> tokens" in side.figures()
+    assert side.rate == pytest.approx((len(ids) - 1) / (side.last - side.first))
+
+
 def test_both_sides_stream_at_once(engine):
     sides = [Side("base", COMPLETION, "Monza"), Side("qa", QA, "Monza?")]
     both_growing = 0
     for now in stream_sides(engine, sides, Sampling(max_tokens=40, temperature=1.0), "test"):
-        both_growing += all(side.pieces > 0 and side.running for side in now)
+        both_growing += all(side.tokens > 0 and side.running for side in now)
     assert both_growing
-    assert all(side.state == "ended" and side.pieces > 1 and not side.error for side in sides)
+    assert all(side.state == "ended" and side.tokens > 1 and not side.error for side in sides)
 
 
 def endless():

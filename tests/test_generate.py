@@ -75,6 +75,21 @@ def test_streaming_never_splits_a_character(text):
     assert all("\ufffd" not in piece or "\ufffd" in text for piece in pieces)
 
 
+def test_every_token_has_its_piece(model, tokenizer):
+    """So that whoever counts pieces counts tokens, though most tokens of this model are a part of a character."""
+    ids = tokenizer.encode("Senna")
+    for seed in range(5):
+        pieces = list(stream_generate(model, tokenizer, "Senna", temperature=1.0, max_tokens=60, seed=seed))
+        mx.random.seed(seed)
+        tokens = []
+        for token in generate_tokens(model, ids, 60, temperature=1.0):
+            tokens.append(token)
+            if token == tokenizer.eos_id:
+                break
+        assert len(pieces) == len(tokens) and "" in pieces
+        assert "".join(pieces) == tokenizer.decode(tokens)
+
+
 def test_text_goes_on_past_the_context(model):
     tokens = list(generate_tokens(model, [1, 2, 3], 100))
     assert len(tokens) == 100
