@@ -24,7 +24,7 @@ QA     := checkpoints/qa/loss.png
 REPORT := checkpoints/qa/eval.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart download corpus pretrain finetune eval demo chat test lint bench clean FORCE
+.PHONY: help setup quickstart download corpus pretrain finetune eval demo screenshots chat test lint bench clean FORCE
 
 help: ## this list
 	@echo "Slipstream MLX: a Formula 1 language model, trained from scratch."
@@ -71,6 +71,9 @@ $(REPORT): $(QA)
 
 demo: $(QA) ## open the demo in a browser
 	$(BIN)/python demo/app.py --base checkpoints/base --qa checkpoints/qa
+
+screenshots: $(QA) $(VENV)/.ready-dev ## retake docs/screenshots from the checkpoints (needs apt-get install chromium)
+	$(BIN)/python demo/screenshots.py --base checkpoints/base --qa checkpoints/qa
 
 chat: $(QA) ## talk to the model in the terminal
 	$(SLIP).generate --model checkpoints/qa --mode qa

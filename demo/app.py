@@ -56,7 +56,7 @@ def build_app(engine: Engine):
     with gr.Blocks(title="Slipstream MLX", analytics_enabled=False) as app:
         with gr.Row(elem_classes="topbar"):
             gr.HTML(theme.HEADER)
-            dark = gr.Button("◐", size="sm", elem_classes="theme-button", elem_id="theme")
+            gr.HTML(theme.THEME_BUTTON, js_on_load=theme.TOGGLE_THEME, elem_classes="theme-button", elem_id="theme")
         problem = messages.missing_page(checkpoints)
         page = gr.HTML(problem, visible=bool(problem), elem_id="problem")
         again = gr.Button("Look again", visible=bool(problem), elem_id="again")
@@ -70,7 +70,6 @@ def build_app(engine: Engine):
         with gr.Accordion("Use it from a program", open=False, elem_id="api"):
             gr.HTML(api.HELP)
         api.build(engine)
-        dark.click(None, None, None, js=theme.TOGGLE_THEME, api_visibility="private")
 
         def look_again():
             engine.warm.wait(WARM_SECONDS)

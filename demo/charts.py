@@ -7,7 +7,7 @@ import numpy as np
 
 from .markup import esc
 
-WIDTH, HEIGHT = 520, 240
+HEIGHT = 240
 LEFT, RIGHT, TOP, BOTTOM = 40, 24, 12, 36
 
 
@@ -40,11 +40,13 @@ def line_chart(
     zero: bool = False,
     marks: list[tuple[float, str]] | None = None,
     shade: tuple[float, float] | None = None,
+    width: int = 520,
 ) -> str:
-    """Curves over shared axes. `marks` are labelled vertical lines, `shade` is a span of x drawn tinted.
+    """Curves over shared axes. `marks` are labelled vertical lines, `shade` is a span of x drawn tinted, `width` is in
+    units of which the height has 240.
 
     Points that are not finite are left out; without any, a sentence stands in for the chart.
-    """  # fmt: skip
+    """
     points = [p for c in lines for p in c.points if all(map(math.isfinite, p))]
     if not points:
         return '<p class="lead">Nothing to draw yet.</p>'
@@ -56,7 +58,7 @@ def line_chart(
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT),
+            LEFT + (x - x0) / (x1 - x0) * (width - LEFT - RIGHT),
             HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM),
         )
 
@@ -68,14 +70,14 @@ def line_chart(
         )
     for y in ticks(y0, y1):
         v = at(x0, y)[1]
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
         parts.append(f'<text x="{LEFT - 7}" y="{v + 4:.1f}" text-anchor="end">{y:g}</text>')
     for x in ticks(x0, x1, 6):
         h = at(x, y0)[0]
         parts.append(f'<text x="{h:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:,g}</text>')
     for x, label in marks or []:
         h = at(x, y0)[0]
-        end = "end" if h > WIDTH / 2 else "start"
+        end = "end" if h > width / 2 else "start"
         shift = -5 if end == "end" else 5
         parts.append(f'<line class="mark" x1="{h:.1f}" x2="{h:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
         parts.append(f'<text class="strong" x="{h + shift:.1f}" y="{TOP + 11}" text-anchor="{end}">{esc(label)}</text>')
@@ -89,12 +91,13 @@ def line_chart(
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{c.colour}"><title>{esc(words)}</title></circle>'
             )
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{esc(x_label)}</text>')
+    parts.append(f'<text x="{(LEFT + width - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{esc(x_label)}</text>')
     legend = "".join(
         f'<span><i style="background:{c.colour}"></i>{esc(c.name)}</span>' for c in lines if len(lines) > 1
     )
     svg = (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{esc(y_label)} by {esc(x_label)}">'
+        f'<svg class="chart" viewBox="0 0 {width} {HEIGHT}" style="max-width:{1.27 * width:.0f}px" role="img" '
+        f'aria-label="{esc(y_label)} by {esc(x_label)}">'
         f"{''.join(parts)}</svg>"
     )
     return (
@@ -120,7 +123,7 @@ def heat_map(weights: np.ndarray, names: list[str], offset: int = 0, chosen: int
     `offset` is the number of the first token (they count from 1 in the tooltips); `chosen` is a row to mark.
     """
     T, cell, left, top = len(names), 16, 96, 78
-    size_x, size_y = left + T * cell + 8, top + T * cell + 6
+    size_x, size_y = left + T * cell + 44, top + T * cell + 6  # the last column's name leans out to the right
     parts = []
     for i, name in enumerate(names):
         short = esc(name if len(name) <= 11 else name[:10] + "…")

@@ -152,7 +152,7 @@ def build(engine: Engine) -> Refreshers:
         run = gr.Button("Run both", variant="primary", elem_id="run")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop")
         retry = gr.Button("Retry", elem_id="retry")
-    with gr.Row(equal_height=False):
+    with gr.Row(equal_height=True):
         columns = [_column(engine, "left", COMPLETION), _column(engine, "right", QA)]
     controls = sampling_controls()
     left, right = columns
@@ -216,7 +216,9 @@ def _column(engine: Engine, key: str, mode: str) -> dict:
                 MODES, value=chosen_mode, label="Task", min_width=140, elem_id=f"{key}-mode",
                 info="Follows the checkpoint.", interactive=True,
             )  # fmt: skip
-        sheet = gr.HTML(markup.paper(chosen_mode, hint=HINTS[chosen_mode]), elem_id=f"{key}-sheet")
+        sheet = gr.HTML(
+            markup.paper(chosen_mode, hint=HINTS[chosen_mode]), elem_id=f"{key}-sheet", elem_classes="sheet"
+        )
         figures = gr.HTML(markup.stats(), elem_id=f"{key}-stats")
         copy = gr.Button("Copy", size="sm", elem_id=f"{key}-copy")
     copy.click(None, None, None, js=COPY % f"{key}-sheet", api_visibility="private")

@@ -79,20 +79,26 @@ class Engine:
         self.warm = threading.Event()  # set once the default models are loaded, or have failed to
 
     def warm_up(self) -> None:
-        """Begin to load the two default models, without waiting for them."""
+        """Begin to load the two default models and write a token with each, without waiting for them."""
 
         def load() -> Iterator:
             import mlx.core as mx
 
+            from slipstream_mlx import stream_generate
+
             mx.set_cache_limit(CACHE_LIMIT)
+            loaded = []
             try:
                 for name in dict.fromkeys([self.checkpoints.default(COMPLETION), self.checkpoints.default(QA)]):
                     with contextlib.suppress(Exception):  # kept in `problems`, which the page shows
                         if name:
-                            self.checkpoints.load(name)
+                            loaded.append(self.checkpoints.load(name))
                     yield
             finally:
                 self.warm.set()
+            for model, tokenizer in loaded:  # what a first token imports and compiles takes seconds: not the reader's
+                with contextlib.suppress(Exception):
+                    yield from stream_generate(model, tokenizer, "", max_tokens=1)
 
         self.worker.submit(load, owner="warm-up")
 

@@ -48,9 +48,7 @@ class Reports:
             return {}
         report = read_json(path)
         rows = report.get("rows")
-        good = isinstance(rows, list) and all(
-            isinstance(r, dict) and {"question", "given", "correct"} <= r.keys() for r in rows
-        )
+        good = isinstance(rows, list) and all(map(_is_row, rows))
         return report if good and isinstance(report.get("by_kind"), dict) else {}
 
 
@@ -108,10 +106,6 @@ def ask_all(engine: Engine, names: list[str], questions: list[dict], owner: str)
             side.job.stop()
 
 
-def _sorted(answers: dict[int, str]) -> Iterator[str]:
-    return (answers[i] for i in sorted(answers))
-
-
 def accuracy_bars(reports: list[dict], names: list[str]) -> str:
     """Accuracy as bars: all together, then by kind; one bar for each checkpoint."""
     kinds = sorted({kind for report in reports for kind in report.get("by_kind", {})})
@@ -122,9 +116,9 @@ def accuracy_bars(reports: list[dict], names: list[str]) -> str:
             tally = report if kind == "all" else report.get("by_kind", {}).get(kind)
             if tally:
                 share = tally["correct"] / tally["count"] if tally["count"] else 0.0
-                rows.append((f"{letter} {name}", share, f"{share:.0%}  {tally['correct']}/{tally['count']}", letter))
-        bars = "".join(charts.bars([row[:3]], COLOURS["AB".index(row[3])]) for row in rows)
-        blocks.append(f'<div class="kind"><h4>{markup.esc(kind)}</h4>{bars}</div>')
+                words = f"{share:.0%} ({tally['correct']}/{tally['count']})"
+                rows.append(charts.bars([(f"{letter} {name}", share, words)], COLOURS["AB".index(letter)]))
+        blocks.append(f'<div class="kind"><h4>{markup.esc(kind)}</h4>{"".join(rows)}</div>')
     return f'<div class="kinds">{"".join(blocks)}</div>' if any(reports) else ""
 
 
@@ -202,7 +196,9 @@ def build(engine: Engine) -> Refreshers:
     bars = gr.HTML(elem_id="eval-bars")
     with gr.Row():
         kind = gr.Dropdown(["All"], value="All", label="Kind", interactive=True, min_width=130, elem_id="eval-kind")
-        verdict = gr.Radio(VERDICTS, value="All", label="Verdict", scale=3, elem_id="eval-verdict")
+        verdict = gr.Radio(
+            VERDICTS, value="All", label="Verdict", scale=3, min_width=330, elem_id="eval-verdict"
+        )  # fmt: skip
     table = gr.HTML(elem_id="eval-table")
 
     def known(name_a, name_b, which, wanted):
@@ -224,7 +220,8 @@ def build(engine: Engine) -> Refreshers:
             yield [_progress(0, total), gr.skip(), gr.skip(), *busy]
             found: list[dict] = []
             for done, found in ask_all(engine, chosen, questions, owner):
-                yield [_progress(done, total), accuracy_bars(found, chosen), answers_table(found, chosen), *busy]
+                table = answers_table(found, chosen, which, wanted)
+                yield [_progress(done, total), accuracy_bars(found, chosen), table, *busy]
             for name, report in zip(chosen, found, strict=True):
                 reports.keep(name, report)
             yield ["", *known(name_a, name_b, which, wanted), *idle]

@@ -71,7 +71,7 @@ def entropy_chart(views: list) -> str:
     numbered = [(i, v) for i, v in enumerate(views, 1) if v.entropy is not None]
     labels = [f"before {i} {tokens.visible(v.text)}: {v.entropy:.2f} bits" for i, v in numbered]
     line = charts.Line("entropy", "var(--s-red)", [(i, v.entropy) for i, v in numbered], labels=labels)
-    return charts.line_chart([line], "token", "entropy before each token (bits)", zero=True)
+    return charts.line_chart([line], "token", "entropy before each token (bits)", zero=True, width=900)
 
 
 def next_bars(guesses: list) -> str:

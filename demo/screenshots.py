@@ -1,4 +1,4 @@
-"""Take the pictures in docs/screenshots/: `python demo/screenshots.py --base DIR --qa DIR`.
+"""Take the pictures in docs/screenshots/: `make screenshots`, or `python demo/screenshots.py --base DIR --qa DIR`.
 
 Needs Playwright (`pip install playwright`) and a Chromium (`apt-get install chromium`).
 """
@@ -7,6 +7,7 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def look_inside(page) -> None:
     page.get_by_role("tab", name="Look inside").click()
     page.click("#look-run")
     page.wait_for_selector("#attention svg.heat")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(500)  # the panels above the strip settle, or it would move away from under the pointer
     page.locator("#strip .tok:not(.asked)").nth(2).hover()
 
 
@@ -100,7 +101,8 @@ def main(argv: list[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     engine = Engine(args.base, args.qa)
     app = launch_app(engine)
-    engine.warm.wait()
+    while engine.worker.pending():  # it warms up
+        time.sleep(0.1)
     try:
         with sync_playwright() as playwright:
             for name, act, window, colours, whole in SHOTS:

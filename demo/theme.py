@@ -27,11 +27,13 @@ HEAD = """<meta name="color-scheme" content="light dark"><script>
 })();
 </script>"""
 
-TOGGLE_THEME = """() => {
+THEME_BUTTON = '<button type="button" aria-label="Light or dark" title="Light or dark">◐</button>'
+TOGGLE_THEME = """element.addEventListener("click", (e) => {
+  if (!e.target.closest("button")) return;
   const dark = !document.body.classList.contains("dark");
   localStorage.setItem("slipstream-theme", dark ? "dark" : "light");
   document.body.classList.toggle("dark", dark);
-}"""
+});"""
 
 HEADER = """<header class="brand">
   <svg viewBox="0 0 44 28" width="44" height="28" aria-hidden="true">

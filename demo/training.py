@@ -132,7 +132,7 @@ def settings(checkpoints: Checkpoints, name: str | None) -> str:
         _table("Data", training.get("data", {})),
     ]
     line = f'<p class="lead">Typed: <code class="cmd">{markup.esc(typed)}</code></p>' if typed else ""
-    return f'{line}<div class="tables">{"".join(tables)}</div>{samples(training)}'
+    return f'{line}{samples(training)}<div class="tables">{"".join(tables)}</div>'
 
 
 def build(engine: Engine) -> Refreshers:
