@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import re
+import signal
 import time
 
 import pytest
@@ -532,14 +533,15 @@ def test_an_address_that_cannot_be_used_ends_in_one_line(capsys, served):
 
 
 @pytest.mark.slow
-def test_the_process_starts_serves_and_ends_cleanly(pair):
-    import signal
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_process_starts_serves_and_ends_cleanly_in_the_middle_of_texts(pair, number):
+    from gradio_client import Client
 
-    import httpx
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with DemoProcess(*pair) as demo:
-            assert httpx.get(demo.url).status_code == 200
-            status = demo.stop(number)
-        assert status == 0, demo.output
-        assert "Traceback" not in demo.output and "Goodbye" in demo.output
+    with DemoProcess(*pair) as demo:
+        client = Client(demo.url, verbose=False, httpx_kwargs={"timeout": 120})
+        jobs = [client.submit("Monza", max_tokens=400, temperature=2.0, seed=i, api_name="/stream") for i in range(12)]
+        next(iter(jobs[0]))  # it writes
+        status = demo.stop(number)
+    assert not all(job.done() and not job.exception() for job in jobs)
+    assert status == 0, demo.output
+    assert "Traceback" not in demo.output and "Goodbye" in demo.output, demo.output
