@@ -1,7 +1,7 @@
 # Slipstream MLX. `make` alone lists the targets.
 #
 #   make quickstart      a small model that talks, in five minutes, with no network but the package registry
-#   make eval            the real one: download, corpus, pretrain, finetune, evaluate; whatever is missing
+#   make eval            the real one: fetch F1DB, build the corpus, pretrain, finetune, evaluate; whatever is missing
 #
 # Variables: PRESET=nano|slipstream-51m|token-forge|gpt2-124m  CORPUS="files or folders"  STEPS=N  RESUME=1
 
@@ -17,6 +17,11 @@ CORPUS ?=
 STEPS  ?=
 RESUME ?=
 FLAGS  := $(if $(STEPS),--steps $(STEPS)) $(if $(RESUME),--resume)
+
+# The large models learn from data/corpus, the small ones from what is in the package, unless CORPUS says otherwise.
+BUILT  := $(if $(CORPUS),,$(if $(filter slipstream-51m gpt2-124m,$(PRESET)),data/corpus))
+TEXTS  := $(if $(BUILT),--corpus $(BUILT)/documents.jsonl --questions $(BUILT)/questions.jsonl)
+TEXTS  := $(or $(TEXTS),$(if $(CORPUS),--corpus $(CORPUS)))
 
 EMBEDDED := $(shell find slipstream_mlx/corpus -type f -not -name '*.pyc' 2>/dev/null)
 BASE   := checkpoints/base/loss.png
@@ -53,17 +58,20 @@ quickstart: ## train, finetune and question the nano model (5 minutes on two CPU
 	@echo "loss curves: $(BASE) $(QA)   report: $(REPORT)   next: make chat, make demo"
 
 corpus: data/corpus/card.md ## merge all sources into data/corpus, with a card of what is in it
-data/corpus/card.md: $(VENV)/.ready $(EMBEDDED) $(wildcard data/wikipedia/manifest.json data/f1db/manifest.json)
+data/corpus/card.md: $(VENV)/.ready $(EMBEDDED) data/f1db/manifest.json $(wildcard data/wikipedia/manifest.json)
 	$(SLIP).build_corpus --out data/corpus
+
+data/f1db/manifest.json: | $(VENV)/.ready
+	$(SLIP).download_data f1db --out data
 
 # A stage's loss.png is the last thing it writes: where there is one, the stage is done.
 pretrain: $(BASE) ## pretrain PRESET from random weights -> checkpoints/base
-$(BASE): $(VENV)/.ready $(STAMP) $(if $(CORPUS),,$(EMBEDDED))
-	$(SLIP).train --preset $(PRESET) --out checkpoints/base $(if $(CORPUS),--corpus $(CORPUS)) $(FLAGS)
+$(BASE): $(VENV)/.ready $(STAMP) $(if $(BUILT),$(BUILT)/card.md,$(if $(CORPUS),,$(EMBEDDED)))
+	$(SLIP).train --preset $(PRESET) --out checkpoints/base $(TEXTS) $(FLAGS)
 
 finetune: $(QA) ## teach it to answer -> checkpoints/qa
 $(QA): $(BASE)
-	$(SLIP).finetune_qa --model checkpoints/base --out checkpoints/qa $(FLAGS)
+	$(SLIP).finetune_qa --model checkpoints/base --out checkpoints/qa $(if $(BUILT),$(TEXTS)) $(FLAGS)
 
 eval: $(REPORT) ## ask the 49 held-out questions -> checkpoints/qa/eval.json
 $(REPORT): $(QA)
@@ -84,7 +92,7 @@ test: $(VENV)/.ready-dev ## run the tests (the slow ones: .venv/bin/python -m py
 bench: $(VENV)/.ready ## measure training and generation on this machine
 	$(SLIP).bench --preset $(PRESET)
 
-download: $(VENV)/.ready ## fetch Wikipedia's articles and F1DB -> data/ (ten minutes, network)
+download: $(VENV)/.ready ## fetch Wikipedia's articles too, besides F1DB -> data/ (ten minutes, network)
 	$(SLIP).download_data all --out data
 
 lint: $(VENV)/.ready-dev ## ruff and mypy

@@ -40,7 +40,7 @@ def training_run(name: str) -> Callable[[], float]:
 
     def run() -> float:
         began = time.perf_counter()
-        mx.eval(step(0, (tokens[:, :-1], tokens[:, 1:], weights)), model.parameters(), optimizer.state)
+        mx.eval(step(0, [(tokens[:, :-1], tokens[:, 1:], weights)]), model.parameters(), optimizer.state)
         return weights.size / (time.perf_counter() - began)
 
     return run

@@ -17,6 +17,7 @@ from .corpus.embedded import embedded_documents, fit_to_train, handwritten_quest
 from .corpus.f1db import load_facts
 from .corpus.facts import EMBEDDED
 from .corpus.leakage import asks_the_same, content_words, subjects
+from .corpus.perturb import with_perturbed
 from .corpus.render import render_questions
 from .corpus.scoring import fold
 from .corpus.splits import split_questions
@@ -161,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
         splits[name] = not_asked(splits[name], handwritten)
     rows = [*handwritten, *splits.pop("train")]
     asked = {fold(row["question"]) for exam in splits.values() for row in exam}
-    questions = fit_to_train([row for row in rows if fold(row["question"]) not in asked])
+    rows = [row for row in with_perturbed(rows) if fold(row["question"]) not in asked]
+    questions = fit_to_train(rows)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "documents.jsonl", "".join(jsonl(dataclasses.asdict(d) for d in documents)))

@@ -292,30 +292,50 @@ class RowStream:
 
 
 def make_batches(
-    sources: Sequence[tuple[TokenSet, float]], batch_size: int, context: int, pad_id: int, seed: int
-) -> Callable[[int], Batch]:
-    """A function from a step's number to its batch: inputs, targets and weights, each [batch_size, context].
+    sources: Sequence[tuple[TokenSet, float]],
+    batch_size: int,
+    context: int,
+    pad_id: int,
+    seed: int,
+    question_context: int = 0,
+) -> Callable[[int], list[Batch]]:
+    """A function from a step's number to its batch, in one or two parts: inputs, targets and weights, each [rows, T].
 
     Args:
-        sources: token sets with the share of a batch's rows, and of its loss, that each gets; shares sum to one.
+        sources: token sets with the share of a batch's tokens, and of its loss, that each gets; shares sum to one.
+        batch_size, context: a batch has about as many tokens as `batch_size` rows of `context`.
+        question_context: how long the rows of questions are, if not `context`; they are then a part of their own.
     Returns:
-        weights are float32 and sum to one: a source's share is spread evenly over its scored tokens, so that short
-        answers are not drowned by long articles.
+        weights are float32 and sum to one over the parts: a source's share is spread evenly over its scored tokens,
+        so that short answers are not drowned by long articles.
     """
-    sources = [(data, share) for data, share in sources if share > 0]
-    counts = _share_rows([share for _, share in sources], batch_size)
-    streams = [RowStream(data, context + 1, pad_id, seed + 7919 * k) for k, (data, _) in enumerate(sources)]
+    by_length: dict[int, list[tuple[TokenSet, float, int]]] = defaultdict(list)
+    for number, (data, share) in enumerate((data, share) for data, share in sources if share > 0):
+        length = question_context if data.whole and question_context else context
+        by_length[length].append((data, share, seed + 7919 * number))
+    parts = []
+    for length, members in by_length.items():
+        total = sum(share for _, share, _ in members)
+        rows = max(1, round(batch_size * context * total / length))
+        counts = _share_rows([share / total for _, share, _ in members], rows)
+        parts.append([
+            (RowStream(data, length + 1, pad_id, own_seed), n, share)
+            for (data, share, own_seed), n in zip(members, counts, strict=True) if n
+        ])  # fmt: skip
 
-    def batch(step: int) -> Batch:
-        parts = [stream.rows(step * n, n) for stream, n in zip(streams, counts, strict=True) if n]
-        shares = [share for (_, share), n in zip(sources, counts, strict=True) if n]
-        tokens = np.concatenate([tokens for tokens, _ in parts])
-        parts_weights = [
-            scored[:, 1:] * (share / max(1, scored[:, 1:].sum()))
-            for (_, scored), share in zip(parts, shares, strict=True)
-        ]
-        weights = np.concatenate(parts_weights).astype(np.float32)
-        return tokens[:, :-1], tokens[:, 1:], weights / max(weights.sum(), 1e-9)
+    def part(step: int, members: list[tuple[RowStream, int, float]]) -> Batch:
+        tokens, weights = [], []
+        for stream, n, share in members:
+            rows, scored = stream.rows(step * n, n)
+            tokens.append(rows)
+            weights.append(scored[:, 1:] * (share / max(1, scored[:, 1:].sum())))
+        all_tokens = np.concatenate(tokens)
+        return all_tokens[:, :-1], all_tokens[:, 1:], np.concatenate(weights).astype(np.float32)
+
+    def batch(step: int) -> list[Batch]:
+        made = [part(step, members) for members in parts]
+        total = sum(weights.sum() for _, _, weights in made)
+        return [(inputs, targets, weights / max(total, 1e-9)) for inputs, targets, weights in made]
 
     return batch
 

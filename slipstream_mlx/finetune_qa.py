@@ -76,8 +76,9 @@ def main(argv: list[str] | None = None) -> None:
     held_back = encode_questions(dev, tokenizer, score_prompts=False)
     eos = tokenizer.eos_id
     sources = [*shares(pairs.values(), 1 - args.mix), *shares(texts.values(), args.mix)]
-    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed)
-    validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
+    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed, args.question_context)
+    length = args.question_context or args.context
+    validation = validation_batches(held_back, args.batch_size, length, eos, args.eval_batches)
     mx.random.seed(args.seed)
     print(f"finetuning {namespace.model} on {len(questions):,} questions, {args.mix:.0%} corpus mixed in")
     description = {

@@ -9,6 +9,7 @@ resume that ends bit for bit where an unbroken run would have ended.
 import argparse
 import dataclasses
 import functools
+import itertools
 import math
 import signal
 import sys
@@ -67,7 +68,7 @@ def compute_dtype() -> mx.Dtype:
     return mx.bfloat16 if on_gpu() else mx.float32
 
 
-def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Callable[[int, Batch], mx.array]:
+def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Callable[[int, list[Batch]], mx.array]:
     """The training step: its number and its batch -> its loss. Updates model, optimiser and random state in place.
 
     Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
@@ -85,7 +86,7 @@ def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Cal
     state = [model.state, optimizer.state, mx.random.state]
 
     @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part(arrays, carried, rates):
+    def part_step(arrays, carried, rates):
         params = model.trainable_parameters()
         loss, grads = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
         model.update(params)
@@ -96,19 +97,23 @@ def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Cal
         model.update(optimizer.update(params, grads, rates))
         return loss, None
 
-    def step(number: int, batch: Batch) -> mx.array:
-        inputs, targets, weights = batch
+    def step(number: int, batch: list[Batch]) -> mx.array:
         rates = optimizer.rates(number, schedule(args.lr, args, number), schedule(args.muon_lr, args, number))
-        rows, carried = len(inputs) // args.accumulate, None
-        for start in range(0, len(inputs), rows):
-            here = slice(start, start + rows)
-            arrays = scored_arrays((inputs[here], targets[here], weights[here]))
-            carried = part(arrays, carried, rates if start + rows == len(inputs) else None)
+        pieces = [piece for part in batch for piece in cut(part, args.accumulate)]
+        carried = None
+        for k, piece in enumerate(pieces):
+            carried = part_step(scored_arrays(piece), carried, rates if k + 1 == len(pieces) else None)
             mx.async_eval(carried, state)
         assert carried is not None
         return carried[0]
 
     return step
+
+
+def cut(batch: Batch, parts: int) -> list[Batch]:
+    """A batch in at most so many parts of whole rows, as equal as can be."""
+    ends = np.linspace(0, len(batch[0]), min(parts, len(batch[0])) + 1).astype(int)
+    return [(batch[0][a:b], batch[1][a:b], batch[2][a:b]) for a, b in itertools.pairwise(ends)]
 
 
 def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]:
@@ -201,7 +206,7 @@ class Stop:
 def train(
     model: SlipstreamLM,
     tokenizer: Tokenizer,
-    batches: Callable[[int], Batch],
+    batches: Callable[[int], list[Batch]],
     validation: list[Batch],
     args: TrainArgs,
     out: str | Path,
@@ -212,7 +217,7 @@ def train(
     """Train `model` in place and write a checkpoint folder. This is the one loop of every stage.
 
     Args:
-        batches: the batch of each step number; its weights sum to one.
+        batches: the batch of each step number, in parts; its weights sum to one.
         validation: batches to measure on; without any, the training loss picks the best weights.
         out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
         description: what else training.json should say (preset, command, data fingerprint).
@@ -402,7 +407,7 @@ def main(argv: list[str] | None = None) -> None:
     mix = args.mix if pairs else 0.0
     eos = tokenizer.eos_id
     sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]
-    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed)
+    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed, args.question_context)
     validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
     mx.random.seed(args.seed)
     model = SlipstreamLM(model_args, dropout=args.dropout)
@@ -419,8 +424,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def check_context(args: TrainArgs, n_positions: int) -> None:
-    if args.context > n_positions:
-        raise SlipstreamError(f"--context {args.context} is more than the model's {n_positions} positions: lower it")
+    for flag, length in (("context", args.context), ("question-context", args.question_context)):
+        if length > n_positions:
+            raise SlipstreamError(f"--{flag} {length} is more than the model's {n_positions} positions: lower it")
 
 
 def typed(stage: str, argv: list[str] | None) -> list[str]:

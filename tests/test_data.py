@@ -57,13 +57,13 @@ def test_a_pair_longer_than_a_row_keeps_its_answer():
 def test_batches(shares, batch_size, step):
     sources = [(token_set([5, 9, 40]), shares[0]), (token_set([4, 6, 3], whole=True), shares[-1])][: len(shares)]
     batch = make_batches(sources, batch_size, 8, PAD, seed=1)
-    inputs, targets, weights = batch(step)
+    ((inputs, targets, weights),) = batch(step)
     assert inputs.shape == targets.shape == weights.shape == (batch_size, 8)
     assert weights.sum() == pytest.approx(1, abs=1e-5)
     real = weights > 0
     assert (targets[real] == inputs[real] + 1).mean() > 0.5  # counting tokens: the target is the next one
-    again = make_batches(sources, batch_size, 8, PAD, seed=1)(step)
-    assert all((a == b).all() for a, b in zip(batch(step), again, strict=True))
+    (again,) = make_batches(sources, batch_size, 8, PAD, seed=1)(step)
+    assert all((a == b).all() for a, b in zip(batch(step)[0], again, strict=True))
 
 
 def test_batches_do_not_depend_on_what_was_asked_before():
@@ -71,8 +71,15 @@ def test_batches_do_not_depend_on_what_was_asked_before():
     one, other = (make_batches(sources, 4, 8, PAD, seed=1) for _ in range(2))
     for step in range(9):
         one(step)
-    assert (one(9)[0] == other(9)[0]).all()
-    assert not (one(8)[0] == one(9)[0]).all()
+    assert (one(9)[0][0] == other(9)[0][0]).all()
+    assert not (one(8)[0][0] == one(9)[0][0]).all()
+
+
+def test_questions_may_stand_in_shorter_rows():
+    sources = [(token_set([50, 60]), 0.5), (token_set([4, 6, 3], whole=True), 0.5)]
+    text, questions = make_batches(sources, 4, 16, PAD, seed=1, question_context=8)(3)
+    assert text[0].shape == (2, 16) and questions[0].shape == (4, 8)  # as many tokens of each
+    assert text[2].sum() == pytest.approx(0.5, abs=1e-5) and questions[2].sum() == pytest.approx(0.5, abs=1e-5)
 
 
 def test_every_token_is_seen_in_an_epoch():
@@ -80,7 +87,7 @@ def test_every_token_is_seen_in_an_epoch():
     rows = -(-99 // 10)
     seen = set()
     for step in range(rows):
-        inputs, targets, weights = batch(step)
+        ((inputs, targets, _),) = batch(step)
         seen |= set(inputs.reshape(-1).tolist()) | set(targets.reshape(-1).tolist())
     assert set(range(99)) <= seen
 

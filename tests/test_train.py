@@ -136,7 +136,7 @@ def test_compiled_step_equals_plain_adamw():
         return (nn.losses.cross_entropy(logits, targets) * w).sum()
 
     for k in range(4):
-        inputs, targets, w = (mx.array(a) for a in batch(k))
+        inputs, targets, w = (mx.array(a) for a in batch(k)[0])
         loss, grads = nn.value_and_grad(plain, loss_fn)(plain, inputs.astype(mx.int32), targets.astype(mx.int32), w)
         grads, _ = optim.clip_grad_norm(grads, 1.0)
         adamw.learning_rate = rates[k]
@@ -148,8 +148,8 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     real = make_batches([(TEXT, 1.0)], ARGS.batch_size, ARGS.context, 299, ARGS.seed)
 
     def poisoned(step):
-        inputs, targets, w = real(step)
-        return inputs, targets, w * (np.nan if step >= 9 else 1)
+        ((inputs, targets, w),) = real(step)
+        return [(inputs, targets, w * (np.nan if step >= 9 else 1))]
 
     with pytest.raises(SlipstreamError, match="loss became nan at step 12.*last good checkpoint"):
         run(tmp_path / "a", batches=poisoned)
@@ -162,7 +162,7 @@ def test_early_stop_keeps_the_best(tmp_path):
     def noise(step):
         rng = np.random.default_rng(step)
         tokens = rng.integers(0, 299, (4, 9))
-        return tokens[:, :-1], tokens[:, 1:], np.full((4, 8), 1 / 32, np.float32)
+        return [(tokens[:, :-1], tokens[:, 1:], np.full((4, 8), 1 / 32, np.float32))]
 
     args = dataclasses.replace(ARGS, steps=200, patience=2, lr=0.1)
     record, _ = run(tmp_path / "a", args, batches=noise)
@@ -208,7 +208,7 @@ def test_command_on_a_file(tmp_path, capsys):
         (["--lr", "nan"], "--lr must be"),
         (["--steps", "0"], "--steps must be"),
         (["--context", "4096"], "--context 4096 is more than"),
-        (["--batch-size", "8", "--accumulate", "3"], "does not divide"),
+        (["--question-context", "4096"], "--question-context 4096 is more than"),
         (["--resume"], "nothing to resume"),
     ],
 )
