@@ -20,6 +20,9 @@ def command(main: Callable) -> Callable:
             sys.stdout.flush()  # a broken pipe should show here, not while Python shuts down
         except BrokenPipeError:  # `slipstream ... | head` closed our stdout: nothing is wrong
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:  # where nobody was at work on something that wants saving
+            print("\nstopped", file=sys.stderr)
+            raise SystemExit(130) from None
         except SlipstreamError as error:
             fail(str(error))
         except OSError as error:

@@ -43,7 +43,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--out", default="checkpoints/qa", metavar="DIR", help="checkpoint folder (default: %(default)s)")
     add("--preset", metavar="NAME", help=f"settings to start from: {', '.join(PRESETS)}; default: the base model's")
-    add("--resume", action="store_true", help="go on from the last state in --out")
     add_train_args(parser)
     return parser.parse_args(argv)
 
@@ -85,7 +84,9 @@ def main(argv: list[str] | None = None) -> None:
         "stage": "finetune_qa", "preset": preset, "base": str(namespace.model),
         "data": describe_data(pairs | texts | {"validation": held_back}), "command": typed("finetune_qa", argv),
     }  # fmt: skip
-    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, dev)
+    record = train(
+        model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, dev, namespace.force
+    )
     print(summary(record, namespace.out))
 
 

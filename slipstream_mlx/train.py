@@ -42,6 +42,7 @@ from .data import (
 from .errors import SlipstreamError, command
 from .eval_qa import evaluate_questions
 from .files import write_json
+from .lock import only_run
 from .losses import cross_entropy, evaluate_cross_entropy
 from .model import SlipstreamLM
 from .optimizer import Optimizer
@@ -213,6 +214,7 @@ def train(
     description: dict,
     resume: bool = False,
     exam: list[dict] | None = None,
+    force: bool = False,
 ) -> dict:
     """Train `model` in place and write a checkpoint folder. This is the one loop of every stage.
 
@@ -221,39 +223,72 @@ def train(
         validation: batches to measure on; without any, the training loss picks the best weights.
         out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
         description: what else training.json should say (preset, command, data fingerprint).
-        resume: go on from `out`/state.
+        resume: go on from `out`/state, which must have been made with the same settings, data and vocabulary.
         exam: questions to answer at each evaluation; how many are right then picks the best weights. A model that
             learns facts grows surer of its mistakes too: its loss on new texts rises long before its answers get worse.
+        force: resume even if settings, data or vocabulary differ.
     Returns:
         The record that training.json holds: history, best step and loss, tokens, seconds.
     Raises:
-        SlipstreamError: nothing to resume, or the loss became NaN or infinite (the last good checkpoint is kept).
+        SlipstreamError: nothing to resume or it was made otherwise, another run holds the folder, there is no room for
+            a checkpoint, or the loss became NaN or infinite (the last good checkpoint is kept).
     """
-    out = Path(out)
+    with only_run(Path(out)):
+        return _train(model, tokenizer, batches, validation, args, Path(out), description, resume, exam, force)
+
+
+def _train(
+    model: SlipstreamLM,
+    tokenizer: Tokenizer,
+    batches: Callable[[int], Batch],
+    validation: list[Batch],
+    args: TrainArgs,
+    out: Path,
+    description: dict,
+    resume: bool,
+    exam: list[dict] | None,
+    force: bool,
+) -> dict:
     model.train()
     optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
     record: dict[str, Any] = {
         "step": 0, "best_step": 0, "best_val_loss": math.inf, "best_accuracy": 0.0, "tokens": 0, "seconds": 0.0,
         "history": [],
     }  # fmt: skip
+    made_with = {
+        "settings": dataclasses.asdict(args), "model": dataclasses.asdict(model.args),
+        "data": description.get("data", {}), "vocabulary": checkpoint.fingerprint(tokenizer),
+    }  # fmt: skip
+    marks = {"vocabulary": made_with["vocabulary"], "run": checkpoint.run_name(made_with)}
     if resume:
-        state, record = checkpoint.load_state(out, model)
+        state, record = checkpoint.load_state(out, model, made_with, force)
         optimizer.state = state
+        if force and record["step"] < args.steps:
+            record["finished"] = ""
         print(f"resuming {out} at step {record['step']}", flush=True)
     else:
-        checkpoint.save_description(out, model.args, tokenizer)
+        checkpoint.start_anew(out)
+    checkpoint.check_room(out, model, optimizer.state)
+    described = resume
     step_fn = make_step(model, optimizer, args)
     tokens_per_step = args.batch_size * args.context
     losses: list[mx.array] = []
     stale = 0 if not resume else record.get("stale", 0)
     began, began_step, spent = time.perf_counter(), record["step"], record["seconds"]
 
+    def save_weights(val_loss: float) -> None:
+        nonlocal described
+        if not described:  # not before there are weights to go with it
+            checkpoint.save_description(out, model.args, tokenizer)
+            described = True
+        checkpoint.save_weights(out, model, record["step"], val_loss, marks)
+
     def write(finished: str) -> None:
         record["seconds"] = spent + time.perf_counter() - began
         record["device"] = str(mx.default_device())
         record["peak_memory_gib"] = mx.get_peak_memory() / 2**30
         record["finished"] = finished
-        checkpoint.save_state(out, model, optimizer.state, record)
+        checkpoint.save_state(out, model, optimizer.state, record | {"made_with": made_with})
         settings = {"settings": dataclasses.asdict(args), "model": dataclasses.asdict(model.args)}
         write_json(out / checkpoint.TRAINING, description | settings | record)
 
@@ -265,24 +300,22 @@ def train(
             record["tokens"] += tokens_per_step
             bar.update()
             if len(losses) > 1:  # stay one step behind the device: it never waits for us, nor we run ahead of it
-                mx.eval(losses[-2])
+                check_loss(losses[-2].item(), record["step"] - 1, args, out)
             at_end = record["step"] == args.steps
             if record["step"] % args.eval_every and not at_end and not stop.signal:
                 continue
             train_loss = float(np.mean([loss.item() for loss in losses]))
             losses.clear()
-            if not math.isfinite(train_loss):
-                raise SlipstreamError(
-                    f"the loss became {train_loss} at step {record['step']}; "
-                    f"the last good checkpoint is kept in {out}: resume with a lower --lr (it was {args.lr:g}) "
-                    "or look for broken text in the corpus"
-                )
+            check_loss(train_loss, record["step"], args, out)
             if stop.signal:
+                if not record["best_step"]:
+                    save_weights(train_loss)
                 write(finished="")
                 resume_command = " ".join([*description.get("command", ["slipstream", "train"]), "--resume"])
                 print(f"\nstopped at step {record['step']}, all is saved. To go on: {resume_command}", file=sys.stderr)
                 raise SystemExit(128 + stop.signal)
             val_loss = evaluate(model, validation) if validation else train_loss
+            check_loss(val_loss, record["step"], args, out)
             rate = (record["step"] - began_step) * tokens_per_step / (time.perf_counter() - began)
             row = {
                 "step": record["step"], "loss": train_loss, "val_loss": val_loss,
@@ -297,7 +330,7 @@ def train(
                 record["best_accuracy"] = max(row["accuracy"], record["best_accuracy"])
             if better:
                 record["best_step"], record["best_val_loss"], stale = record["step"], val_loss, 0
-                checkpoint.save_weights(out, model, record["step"], val_loss)
+                save_weights(val_loss)
             else:
                 stale += 1
             record["stale"] = stale
@@ -310,6 +343,15 @@ def train(
     checkpoint.save_transformers_twin(out)
     report.plot_loss(out)
     return record
+
+
+def check_loss(loss: float, step: int, args: TrainArgs, out: Path) -> None:
+    """Raise SlipstreamError if a loss is NaN or infinite: from such weights there is no way back but the last save."""
+    if not math.isfinite(loss):
+        raise SlipstreamError(
+            f"the loss became {loss} at step {step}; what was saved in {out} before is kept: go on from there with a "
+            f"lower --lr (it was {args.lr:g}) and --resume --force, or look for broken text in the corpus"
+        )
 
 
 def progress_line(row: dict, steps: int, seconds_left: float, best: bool) -> str:
@@ -337,6 +379,8 @@ def summary(record: dict, out: str) -> str:
 
 def add_train_args(parser: argparse.ArgumentParser) -> None:
     """One flag for every field of TrainArgs; what is not given stays None and comes from the preset."""
+    parser.add_argument("--resume", action="store_true", help="go on from the last state in --out")
+    parser.add_argument("--force", action="store_true", help="resume even if settings, data or vocabulary have changed")
     for f in dataclasses.fields(TrainArgs):
         flag = "--" + f.name.replace("_", "-")
         parser.add_argument(flag, type=f.type, metavar="N" if f.type is int else "X", help=f.metadata["help"])
@@ -359,7 +403,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", default="checkpoints/base", metavar="DIR", help="checkpoint folder (default: %(default)s)"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the last state in --out")
     add_train_args(parser)
     return parser.parse_args(argv)
 
@@ -419,7 +462,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     description = {"stage": "pretrain", "preset": namespace.preset, "data": data, "command": typed("train", argv)}
     exam = handwritten_questions("dev") if questions else None
-    record = train(model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, exam)
+    record = train(
+        model, tokenizer, batches, validation, args, namespace.out, description, namespace.resume, exam, namespace.force
+    )
     print(summary(record, namespace.out))
 
 
@@ -431,7 +476,8 @@ def check_context(args: TrainArgs, n_positions: int) -> None:
 
 def typed(stage: str, argv: list[str] | None) -> list[str]:
     """What the user typed, as the `slipstream` command would have it."""
-    return ["slipstream", stage, *(word for word in (sys.argv[1:] if argv is None else argv) if word != "--resume")]
+    words = sys.argv[1:] if argv is None else argv
+    return ["slipstream", stage, *(word for word in words if word not in ("--resume", "--force"))]
 
 
 if __name__ == "__main__":
