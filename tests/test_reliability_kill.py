@@ -14,7 +14,18 @@ import pytest
 from slipstream_mlx import load
 
 KILLS, STEPS, SEED = 30, 160, 1950
-FLAGS = ["--preset", "token-forge", "--steps", str(STEPS), "--eval-every", "1", "--eval-batches", "1", "--batch-size", "2"]
+FLAGS = [
+    "--preset",
+    "token-forge",
+    "--steps",
+    str(STEPS),
+    "--eval-every",
+    "1",
+    "--eval-batches",
+    "1",
+    "--batch-size",
+    "2",
+]
 FLAGS += ["--context", "16", "--lr", "2e-4", "--dropout", "0.1"]  # dropout: the random state has to come back too
 
 
