@@ -24,6 +24,7 @@ from .data import (
     validation_batches,
 )
 from .errors import SlipstreamError, command
+from .memory import check_memory
 from .model import SlipstreamLM
 from .presets import PRESETS, get_preset
 from .train import add_train_args, check_context, describe_data, load_corpus, override, summary, train, typed
@@ -64,6 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     preset = base_preset(namespace.model, namespace.preset)
     args = override(get_preset(preset).finetune, namespace)
     check_context(args, trained.args.n_positions)
+    check_memory(args, trained.args)
     documents, questions = load_corpus(namespace)
     if not questions:
         raise SlipstreamError("no questions: --corpus without --questions leaves nothing to learn answers from")

@@ -44,6 +44,7 @@ from .eval_qa import evaluate_questions
 from .files import write_json
 from .lock import only_run
 from .losses import cross_entropy, evaluate_cross_entropy
+from .memory import check_memory, explain_out_of_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
 from .presets import PRESETS, TrainArgs, get_preset
@@ -233,7 +234,7 @@ def train(
         SlipstreamError: nothing to resume or it was made otherwise, another run holds the folder, there is no room for
             a checkpoint, or the loss became NaN or infinite (the last good checkpoint is kept).
     """
-    with only_run(Path(out)):
+    with only_run(Path(out)), explain_out_of_memory(args, model.args):
         return _train(model, tokenizer, batches, validation, args, Path(out), description, resume, exam, force)
 
 
@@ -445,6 +446,7 @@ def main(argv: list[str] | None = None) -> None:
         tokenizer = make_tokenizer(preset.model.vocab_size, documents, questions)
     model_args = dataclasses.replace(preset.model, vocab_size=tokenizer.vocab_size)
     check_context(args, model_args.n_positions)
+    check_memory(args, model_args)
     texts, held_back = encode_by_origin(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
     pairs = encode_questions_by_origin(questions, tokenizer, score_prompts=True)
     mix = args.mix if pairs else 0.0

@@ -196,6 +196,34 @@ def test_a_spike_is_survived(tmp_path):
     assert max(losses) > 1e4 and losses[-1] < 1.5
 
 
+# Memory --------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_that_cannot_fit_is_refused_before_the_first_step(tmp_path, corpus, capsys):
+    error = refusal(capsys, corpus, tmp_path / "out", "--batch-size", "1000000", "--context", "64")
+    assert "--batch-size 1000000 with --context 64 takes more than" in error and "--accumulate" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[METAL] Command buffer execution failed: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackError)",
+        "[malloc] Unable to allocate 123 bytes.",
+        "cudaMallocAsync failed: out of memory",
+    ],
+)
+def test_running_out_of_memory_says_what_would_fit(tmp_path, said):
+    """With what the three backends say; MLX's CPU backend gives no error but dies instead."""
+    from test_train import run
+
+    def starved(step):
+        raise RuntimeError(said)
+
+    with pytest.raises(SlipstreamError, match="out of memory with --batch-size 4 .* --accumulate 2 gives the same"):
+        run(tmp_path / "out", batches=starved)
+
+
 # Disks and folders ---------------------------------------------------------------------------------------------
 
 
