@@ -16,7 +16,7 @@ import mlx.core as mx
 import numpy as np
 
 from . import checkpoint
-from .errors import command
+from .errors import Parser, command
 from .generate import generate_tokens
 from .model import SlipstreamLM
 from .optimizer import Optimizer
@@ -95,7 +95,7 @@ def interleave(runs: dict[str, Callable[[], float]], repeats: int) -> dict[str, 
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="slipstream bench", description="Measure speed and memory on this machine.")
+    parser = Parser(prog="slipstream bench", description="Measure speed and memory on this machine.")
     add = parser.add_argument
     add("--preset", default="nano", metavar="NAME", help=f"{', '.join(PRESETS)} (default: %(default)s)")
     add("--repeats", type=int, default=9, metavar="N", help="measurements of each (default: %(default)s)")

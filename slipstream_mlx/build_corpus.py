@@ -23,7 +23,7 @@ from .corpus.scoring import fold
 from .corpus.splits import split_questions
 from .corpus.wikipedia import read_articles
 from .data import split_documents
-from .errors import command
+from .errors import Parser, command
 from .files import write_json, write_text
 from .tokenizer import GPT2_VOCAB_SIZE, GPT2Tokenizer
 
@@ -115,7 +115,7 @@ def jsonl(rows: Iterable[dict]) -> Iterator[str]:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="slipstream build_corpus",
         description="Merge all sources into documents.jsonl, questions.jsonl and a card.",
     )

@@ -31,6 +31,7 @@ from .tokenizer import EOS, Tokenizer, tokenizer_from_json
 
 CONFIG, WEIGHTS, TWIN, TRAINING = "config.json", "model.safetensors", "transformers.safetensors", "training.json"
 STATE, PREVIOUS = Path("state") / "last.safetensors", "previous"
+RECORD = ("step", "best_step", "best_val_loss", "tokens", "seconds", "history")  # what a state's record has, at least
 DESCRIPTION = (CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
@@ -68,6 +69,7 @@ def _load(folder: Path) -> tuple[SlipstreamLM, Tokenizer]:
     stored, metadata = read_safetensors(folder / WEIGHTS)
     if metadata.get("vocabulary") not in (None, fingerprint(tokenizer)):
         raise SlipstreamError(f"{folder}: tokenizer.json is not the one that {WEIGHTS} was trained with")
+    _check_sizes(folder, stored, args)
     model = SlipstreamLM(args)
     model.update(tree_unflatten(list(_our_weights(folder / WEIGHTS, stored, model).items())))
     model.eval()
@@ -257,7 +259,7 @@ def _read_state(path: Path, model: SlipstreamLM, made_with: dict, force: bool) -
         weights = {name[6:]: array for name, array in arrays.items() if name.startswith("model.")}
         optimizer = [(name[10:], array) for name, array in arrays.items() if name.startswith("optimizer.")]
         high, low = arrays["random_key"].tolist()
-        was = record["made_with"]
+        was, _ = record["made_with"], [record[key] for key in RECORD]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SlipstreamError(f"{path} is no training state ({error}): start without --resume") from None
     if not force and (changed := differences(was, made_with)):
@@ -281,7 +283,7 @@ def _read_config(path: Path) -> ModelArgs:
             raise SlipstreamError(f"{path}: the model is quantised: open it with `python -m mlx_lm generate`")
         fields = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
         return ModelArgs(**{f: config[f] for f in fields}, layer_norm_epsilon=float(config["layer_norm_epsilon"]))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         raise SlipstreamError(f"{path} is not valid JSON of a model: train or copy the checkpoint again") from None
     except KeyError as error:
         raise SlipstreamError(f"{path}: {error} is missing: train or copy the checkpoint again") from None
@@ -302,6 +304,21 @@ def _our_weights(path: Path, stored: dict[str, mx.array], model: SlipstreamLM) -
         weights["wte.weight"] = mx.pad(weights["wte.weight"], ((0, pads), (0, 0)))
     _check_shapes(path, weights, model)
     return weights
+
+
+def _check_sizes(folder: Path, stored: dict[str, mx.array], args: ModelArgs) -> None:
+    """Before memory is taken for a model: does config.json tell of the one that the weights are of?"""
+    names = {name.removeprefix("model."): array.shape for name, array in stored.items()}
+    layers = sum(name.startswith("h.") and name.endswith(".ln_1.weight") for name in names)
+    tables = {"wte.weight": (args.vocab_size, args.n_embd), "wpe.weight": (args.n_positions, args.n_embd)}
+    for name, shape in tables.items():
+        if names.get(name) != shape:
+            raise SlipstreamError(
+                f"{folder / WEIGHTS}: {name} should have shape {shape} and has {names.get(name)}: "
+                f"the weights are of another model than {CONFIG}"
+            )
+    if layers != args.n_layer:
+        raise SlipstreamError(f"{folder / WEIGHTS} has {layers} layers and {CONFIG} says {args.n_layer}")
 
 
 def _check_shapes(path: Path, weights: dict[str, mx.array], model: SlipstreamLM) -> None:

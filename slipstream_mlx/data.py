@@ -81,6 +81,8 @@ def read_jsonl(path: Path, required: Sequence[str]) -> list[tuple[int, dict]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise SlipstreamError(f"{path}, line {number}: not valid JSON ({error})") from None
+        if "\\ud" in line.lower() and _lone_surrogate(row):
+            raise SlipstreamError(f"{path}, line {number}: half of a surrogate pair (\\ud800 to \\udfff) is no text")
         if not isinstance(row, dict):
             raise SlipstreamError(f'{path}, line {number}: must be an object like {{"{required[0]}": "…"}}')
         for name in required:
@@ -90,6 +92,14 @@ def read_jsonl(path: Path, required: Sequence[str]) -> list[tuple[int, dict]]:
     if not rows:
         raise SlipstreamError(f"{path} is empty: it should hold one JSON object a line")
     return rows
+
+
+def _lone_surrogate(row: object) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def read_questions(paths: Iterable[str | Path]) -> list[dict]:

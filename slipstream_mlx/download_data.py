@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .corpus import wikipedia
 from .corpus.mediawiki import Client
-from .errors import SlipstreamError, command
+from .errors import Parser, SlipstreamError, command
 
 SHOWN = 10  # names of a kind that are printed; the manifest has them all
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="slipstream download_data", description="Fetch the data for the full corpus.")
+    parser = Parser(prog="slipstream download_data", description="Fetch the data for the full corpus.")
     parser.add_argument("source", choices=("wikipedia", "f1db", "all"), help="what to fetch")
     add = parser.add_argument
     add("--out", type=Path, default=Path("data"), metavar="DIR", help="folder to keep it in (default: data)")

@@ -17,7 +17,7 @@ from .checkpoint import load
 from .corpus.embedded import handwritten_questions
 from .corpus.scoring import is_correct, question_keywords
 from .data import check_question, read_questions
-from .errors import SlipstreamError, command
+from .errors import Parser, SlipstreamError, command
 from .files import write_json
 from .model import SlipstreamLM
 from .tokenizer import Tokenizer
@@ -78,9 +78,7 @@ def format_report(report: dict) -> str:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="slipstream eval_qa", description="Ask a model questions and score the answers."
-    )
+    parser = Parser(prog="slipstream eval_qa", description="Ask a model questions and score the answers.")
     add = parser.add_argument
     add("--model", default="checkpoints/qa", metavar="DIR", help="checkpoint folder (default: %(default)s)")
     add(

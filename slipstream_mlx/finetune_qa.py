@@ -23,7 +23,7 @@ from .data import (
     split_documents,
     validation_batches,
 )
-from .errors import SlipstreamError, command
+from .errors import Parser, SlipstreamError, command
 from .memory import check_memory
 from .model import SlipstreamLM
 from .presets import PRESETS, get_preset
@@ -31,7 +31,7 @@ from .train import add_train_args, check_context, describe_data, load_corpus, ov
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="slipstream finetune_qa", description="Teach a pretrained model to answer questions.",
         epilog="Settings not given come from the preset that the base model was trained with.",
     )  # fmt: skip
@@ -53,8 +53,11 @@ def base_preset(folder: str, name: str | None) -> str:
     if name:
         return name
     try:
-        return json.loads((Path(folder) / TRAINING).read_text(encoding="utf-8"))["preset"]
-    except (OSError, ValueError, KeyError, TypeError):
+        preset = json.loads((Path(folder) / TRAINING).read_text(encoding="utf-8"))["preset"]
+        if isinstance(preset, str):
+            return preset
+        raise TypeError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise SlipstreamError(f"{folder}/{TRAINING} does not say which preset it was: name one with --preset") from None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import mlx.core as mx
 
 from .checkpoint import load
-from .errors import SlipstreamError, command
+from .errors import Parser, SlipstreamError, command
 from .model import SlipstreamLM
 from .prompts import COMPLETION_TEMPLATES, encode_prompt
 from .tokenizer import Tokenizer
@@ -63,6 +63,8 @@ def stream_generate(
         temperature = 0.8 if mode == "completion" else 0.0
     ids = encode_prompt(tokenizer, prompt, mode) or [tokenizer.eos_id]  # an empty prompt begins a new text
     if seed is not None:
+        if not 0 <= seed < 1 << 63:
+            raise SlipstreamError(f"seed must be from 0 to {(1 << 63) - 1}, not {seed}")
         mx.random.seed(seed)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     top_k = top_k if top_k < model.args.vocab_size else 0
@@ -140,7 +142,7 @@ HELP = """Type something and press Enter. Ctrl-C stops a text, Ctrl-D or /quit l
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="slipstream generate", description="Let a trained model go on with a text or answer a question."
     )
     add = parser.add_argument

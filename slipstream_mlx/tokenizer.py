@@ -13,6 +13,7 @@ be most of their parameters.
 import functools
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import resources
@@ -27,6 +28,7 @@ from .errors import SlipstreamError
 
 EOS = "<|endoftext|>"
 GPT2_VOCAB_SIZE = 50257
+LONG_GAP = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{1000,}+")  # Unicode's spaces
 
 
 class Tokenizer(Protocol):
@@ -99,7 +101,11 @@ class GPT2Tokenizer:
                 f"the text holds a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start + 1}: "
                 "save it as UTF-8"
             ) from None
-        return self._encoding.encode_ordinary(text)
+        # tiktoken's pattern steps back from the end of a gap to leave one space for the next word, and a gap of a
+        # hundred thousand overflows its stack. Cutting there ourselves gives the same pieces.
+        cuts = [gap.end() - 1 for gap in LONG_GAP.finditer(text) if gap.end() < len(text)]
+        parts = [text[start:end] for start, end in itertools.pairwise([0, *cuts, len(text)])] if cuts else [text]
+        return [token for part in parts for token in self._encoding.encode_ordinary(part)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids to text; bytes that are no UTF-8 become U+FFFD."""

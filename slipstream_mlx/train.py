@@ -39,7 +39,7 @@ from .data import (
     split_documents,
     validation_batches,
 )
-from .errors import SlipstreamError, command
+from .errors import Parser, SlipstreamError, command
 from .eval_qa import evaluate_questions
 from .files import write_json
 from .lock import only_run
@@ -394,7 +394,7 @@ def override(args: TrainArgs, namespace: argparse.Namespace) -> TrainArgs:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="slipstream train", description="Pretrain a model from random weights.",
         epilog="Settings not given come from the preset. Without --corpus, the embedded handbook and facts are used.",
     )  # fmt: skip

@@ -82,7 +82,7 @@ def damage_config(folder, **changes):
         (lambda f: (f / "config.json").write_text("{"), "not valid JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "not valid JSON"),
         (lambda f: damage_config(f, n_layer=None), "'n_layer' is missing"),
-        (lambda f: damage_config(f, n_layer=3), "should have shape"),
+        (lambda f: damage_config(f, n_layer=3), "has 2 layers and config.json says 3"),
         (lambda f: damage_config(f, n_layer=-1), "n_layer must be"),
         (lambda f: damage_config(f, vocab_size=299), "they are of two checkpoints"),
         (lambda f: damage_config(f, model_type="llama"), "model_type is 'llama'"),
