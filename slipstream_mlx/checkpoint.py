@@ -17,6 +17,7 @@ import json
 import math
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mlx.core as mx
@@ -33,6 +34,12 @@ CONFIG, WEIGHTS, TWIN, TRAINING = "config.json", "model.safetensors", "transform
 STATE, PREVIOUS = Path("state") / "last.safetensors", "previous"
 RECORD = ("step", "best_step", "best_val_loss", "tokens", "seconds", "history")  # what a state's record has, at least
 DESCRIPTION = (CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+OURS = {  # variants of GPT-2 that we do not have; the first value is the one that a missing key means
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"), "tie_word_embeddings": (True,),
+    "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "n_inner": (None,),
+    "add_cross_attention": (False,),
+}  # fmt: skip
+ATTENTION_BIASES = ("attn.c_attn.bias", "attn.c_proj.bias")
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
 
@@ -69,9 +76,15 @@ def _load(folder: Path) -> tuple[SlipstreamLM, Tokenizer]:
     stored, metadata = read_safetensors(folder / WEIGHTS)
     if metadata.get("vocabulary") not in (None, fingerprint(tokenizer)):
         raise SlipstreamError(f"{folder}: tokenizer.json is not the one that {WEIGHTS} was trained with")
-    _check_sizes(folder, stored, args)
+    weights = _our_names(stored)
+    _check_sizes(folder, weights, args)
+    if any(name.endswith(ATTENTION_BIASES) for name in weights):
+        args = replace(args, attention_bias=True)
     model = SlipstreamLM(args)
-    model.update(tree_unflatten(list(_our_weights(folder / WEIGHTS, stored, model).items())))
+    pads = args.padded_vocab_size - args.vocab_size
+    weights["wte.weight"] = mx.pad(weights["wte.weight"], ((0, pads), (0, 0)))
+    _check_shapes(folder / WEIGHTS, weights, model)
+    model.update(tree_unflatten(list(weights.items())))
     model.eval()
     mx.eval(model.parameters())  # arrays not yet computed cannot cross to another thread
     return model, tokenizer
@@ -201,7 +214,7 @@ def save_weights(
     args = model.args
     weights = {f"model.{name}": array for name, array in tree_flatten(model.parameters())}
     weights["model.wte.weight"] = weights["model.wte.weight"][: args.vocab_size]
-    for layer in range(args.n_layer):
+    for layer in range(0 if args.attention_bias else args.n_layer):
         for name, size in (("c_attn", 3 * args.n_embd), ("c_proj", args.n_embd)):
             weights[f"model.h.{layer}.attn.{name}.bias"] = mx.zeros(size)
     metadata = {"format": "mlx", "step": str(step), "val_loss": repr(val_loss)} | (marks or {})
@@ -281,6 +294,9 @@ def _read_config(path: Path) -> ModelArgs:
             raise SlipstreamError(f"{path}: model_type is {config.get('model_type')!r}; Slipstream reads 'gpt2'")
         if "quantization" in config:
             raise SlipstreamError(f"{path}: the model is quantised: open it with `python -m mlx_lm generate`")
+        for key, wanted in OURS.items():
+            if config.get(key, wanted[0]) not in wanted:
+                raise SlipstreamError(f"{path}: {key} is {config[key]!r}, and Slipstream has only {wanted[0]!r}")
         fields = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
         return ModelArgs(**{f: config[f] for f in fields}, layer_norm_epsilon=float(config["layer_norm_epsilon"]))
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
@@ -289,32 +305,35 @@ def _read_config(path: Path) -> ModelArgs:
         raise SlipstreamError(f"{path}: {error} is missing: train or copy the checkpoint again") from None
 
 
-def _our_weights(path: Path, stored: dict[str, mx.array], model: SlipstreamLM) -> dict[str, mx.array]:
-    """Weights in our names, padding rows put back. Refuses attention biases that are not zero: we have none."""
+def _our_names(stored: dict[str, mx.array]) -> dict[str, mx.array]:
+    """Weights in float32 and under our names, from mlx-lm's layout ("model.h.0…") or GPT-2's own ("h.0…").
+
+    GPT-2's own, with or without "transformer." in front, keeps its products as [in, out], and keeps its causal masks
+    and its tied head as well. Attention biases that are all zero, as we write them, are left out.
+    """
+    ours = any(name.startswith("model.") for name in stored)
     weights = {}
     for name, array in stored.items():
-        name = name.removeprefix("model.")
-        if name.endswith(("attn.c_attn.bias", "attn.c_proj.bias")):
-            if mx.any(array != 0).item():
-                raise SlipstreamError(f"{path}: {name} is not zero, and Slipstream's attention has no biases")
+        name = name.removeprefix("model.").removeprefix("transformer.")
+        if name == "lm_head.weight" or name.endswith((".attn.bias", ".attn.masked_bias")):
             continue
-        weights[name] = array.astype(mx.float32)
-    pads = model.args.padded_vocab_size - model.args.vocab_size
-    if "wte.weight" in weights:
-        weights["wte.weight"] = mx.pad(weights["wte.weight"], ((0, pads), (0, 0)))
-    _check_shapes(path, weights, model)
+        weights[name] = (array.T if not ours and name.endswith(CONV1D) else array).astype(mx.float32)
+    biases = [name for name in weights if name.endswith(ATTENTION_BIASES)]
+    if not any(mx.any(weights[name] != 0).item() for name in biases):
+        for name in biases:
+            del weights[name]
     return weights
 
 
-def _check_sizes(folder: Path, stored: dict[str, mx.array], args: ModelArgs) -> None:
+def _check_sizes(folder: Path, weights: dict[str, mx.array], args: ModelArgs) -> None:
     """Before memory is taken for a model: does config.json tell of the one that the weights are of?"""
-    names = {name.removeprefix("model."): array.shape for name, array in stored.items()}
-    layers = sum(name.startswith("h.") and name.endswith(".ln_1.weight") for name in names)
+    layers = sum(name.startswith("h.") and name.endswith(".ln_1.weight") for name in weights)
     tables = {"wte.weight": (args.vocab_size, args.n_embd), "wpe.weight": (args.n_positions, args.n_embd)}
     for name, shape in tables.items():
-        if names.get(name) != shape:
+        found = weights[name].shape if name in weights else None
+        if found != shape:
             raise SlipstreamError(
-                f"{folder / WEIGHTS}: {name} should have shape {shape} and has {names.get(name)}: "
+                f"{folder / WEIGHTS}: {name} should have shape {shape} and has {found}: "
                 f"the weights are of another model than {CONFIG}"
             )
     if layers != args.n_layer:

@@ -42,6 +42,7 @@ class ModelArgs:
     n_layer: int
     n_head: int
     layer_norm_epsilon: float = 1e-5
+    attention_bias: bool = False  # GPT-2's own weights have them; ours do well without
 
     def __post_init__(self):
         for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
@@ -62,14 +63,14 @@ class ModelArgs:
 
 
 class SelfAttention(nn.Module):
-    """Causal multi-head attention. q, k and v come from one matrix product; no biases."""
+    """Causal multi-head attention. q, k and v come from one matrix product."""
 
     def __init__(self, args: ModelArgs, dropout: float):
         super().__init__()
         self.n_head = args.n_head
         self.scale = (args.n_embd // args.n_head) ** -0.5
-        self.c_attn = nn.Linear(args.n_embd, 3 * args.n_embd, bias=False)
-        self.c_proj = nn.Linear(args.n_embd, args.n_embd, bias=False)
+        self.c_attn = nn.Linear(args.n_embd, 3 * args.n_embd, bias=args.attention_bias)
+        self.c_proj = nn.Linear(args.n_embd, args.n_embd, bias=args.attention_bias)
         self.resid_dropout = nn.Dropout(dropout)
 
     def __call__(self, x: mx.array, cache: "KVCache | SlotCache | None" = None) -> mx.array:

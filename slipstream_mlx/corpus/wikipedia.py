@@ -132,7 +132,12 @@ def read_articles(folder: str | Path) -> Iterator[Document]:
 def _sort_in(survey: Survey, title: str, answer: dict) -> None:
     target, section = _follow(title, answer)
     page = answer["pages"].get(target, {"missing": True})
-    if page.get("missing") or page.get("invalid") or "pageid" not in page or not page.get("revisions"):
+    if (
+        page.get("missing")
+        or page.get("invalid")
+        or not isinstance(page.get("pageid"), int)
+        or not page.get("revisions")
+    ):
         survey.missing.append(title)
     elif "disambiguation" in page.get("pageprops", {}):
         survey.disambiguation.append(title)
@@ -230,6 +235,8 @@ def _read_manifest(folder: Path) -> dict:
         for entry in manifest["articles"]:
             if not {"page_id", "title", "url", "licence", "file", "sha256"} <= entry.keys():
                 raise ValueError
+            if Path(entry["file"]).parts != (ARTICLES, Path(entry["file"]).name):
+                raise ValueError  # articles lie beside their manifest and nowhere else
         return manifest
     except FileNotFoundError:
         raise SlipstreamError(f"{folder} holds no articles (no {MANIFEST}): run `make download`") from None
