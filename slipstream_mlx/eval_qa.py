@@ -92,7 +92,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     model, tokenizer = load(args.model)
-    questions = read_questions([args.questions]) if args.questions else handwritten_questions("heldout")
+    questions = read_questions([args.questions]) if args.questions is not None else handwritten_questions("heldout")
     if args.report and not Path(args.report).parent.is_dir():
         raise SlipstreamError(f"--report {args.report}: that folder is not there: make it first")
     with tqdm(total=len(questions), disable=None, unit="question", leave=False) as bar:

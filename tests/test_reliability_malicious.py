@@ -37,7 +37,7 @@ def malicious(saved, trap):
     jinja = "{{ cycler.__init__.__globals__.os.popen('" + touch + "').read() }}{{ ''.__class__.__mro__ }}"
     config = json.loads((saved / "config.json").read_text())
     config |= {"model_file": "evil.py", "auto_map": {"AutoModelForCausalLM": "evil.Model"}, "trust_remote_code": True,
-               "transformers_weights": "../../../../etc/passwd", "_name_or_path": "../evil", "chat_template": jinja}  # fmt: skip
+               "transformers_weights": "../../../../etc/passwd", "chat_template": jinja}  # fmt: skip
     (saved / "config.json").write_text(json.dumps(config))
     tokenizer_config = json.loads((saved / "tokenizer_config.json").read_text())
     tokenizer_config |= {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}, "chat_template": jinja}

@@ -132,12 +132,8 @@ def read_articles(folder: str | Path) -> Iterator[Document]:
 def _sort_in(survey: Survey, title: str, answer: dict) -> None:
     target, section = _follow(title, answer)
     page = answer["pages"].get(target, {"missing": True})
-    if (
-        page.get("missing")
-        or page.get("invalid")
-        or not isinstance(page.get("pageid"), int)
-        or not page.get("revisions")
-    ):
+    there = isinstance(page.get("pageid"), int) and page.get("revisions")
+    if page.get("missing") or page.get("invalid") or not there:
         survey.missing.append(title)
     elif "disambiguation" in page.get("pageprops", {}):
         survey.disambiguation.append(title)
