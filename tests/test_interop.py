@@ -189,3 +189,29 @@ def test_variants_of_gpt2_that_we_do_not_have_are_refused(home):
         with pytest.raises(checkpoint.SlipstreamError, match=f"{key} is .* and Slipstream has only"):
             load(home)
         (home / "config.json").write_text(json.dumps(config))
+
+
+def test_lm_evaluation_harness_asks_as_we_do(home, tmp_path):
+    """Its own question-answering task, over mlx-lm's model, must find every answer that we give (and no others)."""
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed: pip install lm-eval")
+    questions = ["Who won?", "Where is Monza?", "Which team?"]
+    rows = [{"question": q, "answer": answer(home, q)} for q in questions] + [{"question": "When?", "answer": "never"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = {
+        "task": "slipstream_qa", "dataset_path": "json", "test_split": "train", "output_type": "generate_until",
+        "dataset_kwargs": {"data_files": str(tmp_path / "rows.jsonl")}, "doc_to_text": "{{question}}",
+        "doc_to_target": "{{answer}}", "generation_kwargs": {"max_gen_toks": 12, "until": ["<|endoftext|>"]},
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    }  # fmt: skip
+    script = f"""
+import json
+import lm_eval
+from mlx_lm.evaluate import MLXLM, chat_template_fn
+from mlx_lm.sample_utils import make_sampler
+model = MLXLM({str(home)!r}, max_tokens=12, use_chat_template=True, sampler=make_sampler(temp=0.0))
+MLXLM.apply_chat_template = chat_template_fn()
+found = lm_eval.simple_evaluate(model=model, tasks=[json.loads({json.dumps(task)!r})], apply_chat_template=True)
+print("exact_match", found["results"]["slipstream_qa"]["exact_match,none"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=OFFLINE)
+    assert "exact_match 0.75" in done.stdout, done.stdout[-500:] + done.stderr[-3000:]
