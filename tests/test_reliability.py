@@ -360,3 +360,13 @@ def test_a_clock_that_goes_back(tmp_path, corpus, monkeypatch):
     go(corpus, tmp_path / "out", "--resume")
     record = json.loads((tmp_path / "out" / "training.json").read_text())
     assert record["seconds"] > 0 and all(row["tokens_per_second"] > 0 for row in record["history"])
+
+
+def test_ctrl_c_before_the_first_step_is_no_traceback(tmp_path, corpus, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slipstream_mlx.train.read_documents", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        go(corpus, tmp_path / "out")
+    assert stop.value.code == 130 and capsys.readouterr().err == "\nstopped\n" and not (tmp_path / "out").exists()
