@@ -32,7 +32,15 @@ from .tokenizer import EOS, Tokenizer, tokenizer_from_json
 
 CONFIG, WEIGHTS, TWIN, TRAINING = "config.json", "model.safetensors", "transformers.safetensors", "training.json"
 STATE, PREVIOUS = Path("state") / "last.safetensors", "previous"
-RECORD = ("step", "best_step", "best_val_loss", "tokens", "seconds", "history")  # what a state's record has, at least
+RECORD = (
+    "step",
+    "best_step",
+    "best_val_loss",
+    "best_accuracy",
+    "tokens",
+    "seconds",
+    "history",
+)  # what a state's record has, at least
 DESCRIPTION = (CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 OURS = {  # variants of GPT-2 that we do not have; the first value is the one that a missing key means
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"), "tie_word_embeddings": (True,),
@@ -152,13 +160,15 @@ def mend(folder: Path, record: dict, run: str) -> None:
     path, previous = folder / WEIGHTS, folder / PREVIOUS / WEIGHTS
     if not record["best_step"] or is_whole(path):
         return
-    record |= {"best_step": 0, "best_val_loss": math.inf}
+    record |= {"best_step": 0, "best_val_loss": math.inf, "best_accuracy": 0.0}
     what = "the next validation writes it anew"
     if previous.is_file() and is_whole(previous):
         metadata = read_safetensors(previous)[1]
         if metadata.get("run") == run:
             duplicate(previous, path)
             record |= {"best_step": int(metadata["step"]), "best_val_loss": float(metadata["val_loss"])}
+            row: dict = next((row for row in record["history"] if row["step"] == record["best_step"]), {})
+            record["best_accuracy"] = row.get("accuracy", 0.0)
             what = f"{previous}, of step {metadata['step']}, takes its place"
     print(f"warning: {path} is damaged or missing; {what}", file=sys.stderr)
 

@@ -194,12 +194,20 @@ def test_training_json(saved, tmp_path, capsys):
 def test_safetensors(saved, model, tmp_path, capsys, name):
     """Headers rewritten by somebody who means harm (they carry no hash), and bytes flipped by nobody in particular."""
     from slipstream_mlx import checkpoint
+    from slipstream_mlx.optimizer import Optimizer
     from slipstream_mlx.presets import TrainArgs
-    from slipstream_mlx.train import make_optimizer
 
-    record = {"step": 1, "best_step": 0, "best_val_loss": 1.0, "tokens": 1, "seconds": 0.1, "history": []}
+    record = {
+        "step": 1,
+        "best_step": 0,
+        "best_val_loss": 1.0,
+        "best_accuracy": 0.0,
+        "tokens": 1,
+        "seconds": 0.1,
+        "history": [],
+    }
     record["made_with"] = {}
-    checkpoint.save_state(saved, model, make_optimizer(model, TrainArgs()).state, record)
+    checkpoint.save_state(saved, model, Optimizer(model.trainable_parameters(), TrainArgs()).state, record)
     raw = (saved / name).read_bytes()
     size = 8 + int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8:size])

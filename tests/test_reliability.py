@@ -167,7 +167,7 @@ def test_a_resume_with_other_settings_or_data_is_refused_with_what_differs(train
     error = refusal(capsys, other, trained, "--resume")
     assert "data text" in error and "fingerprint" in error and "vocabulary" in error
     other.write_text(TEXT.replace("quick brown", "brown quick"))  # the same alphabet
-    assert "data text fingerprint" in refusal(capsys, other, trained, "--resume")
+    assert "data text: unknown fingerprint" in refusal(capsys, other, trained, "--resume")
     go(other, trained, "--resume", "--force", steps=8)
     assert json.loads((trained / "training.json").read_text())["step"] == 8
 
