@@ -66,7 +66,7 @@ class Preset:
 
 
 _SLIPSTREAM = TrainArgs(
-    steps=3600, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
+    steps=3400, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
     weight_decay=0.1, eval_every=400, eval_batches=4, mix=0.5,
 )  # fmt: skip
 _SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=800, lr=5e-4, min_lr=1e-5, muon_lr=0.01, warmup_steps=20, mix=0.3)
