@@ -105,17 +105,18 @@ def _go_on_greedily(
 ) -> list[tuple[list[int], list[float]]]:
     """The likeliest next tokens of each window and their log-probabilities, up to its limit or the end token."""
 
-    def likeliest(hidden: mx.array) -> tuple[mx.array, mx.array]:
-        logits = model.logits(hidden).astype(mx.float32)
+    def likeliest(logits: mx.array) -> tuple[mx.array, mx.array]:
         return mx.argmax(logits, axis=-1), mx.max(logits, axis=-1) - mx.logsumexp(logits, axis=-1)
 
     room = max(limits)
     made: list[tuple[list[int], list[float]]] = [([], []) for _ in windows]
-    rows, open_rows = Rows(model, windows, room - 1), list(range(len(windows)))
-    token, logprob = likeliest(rows.hidden)
+    open_rows = list(range(len(windows)))  # which window each row of the batch goes on from
+    rows = Rows(model, windows, slots=max(map(len, windows)) + room - 1)
+    token, logprob = likeliest(rows.logits)
     for step in range(room):
         if step + 1 < room:  # the device reads these tokens while we look at them
-            ahead = likeliest(rows.read(token))
+            rows.read(token)
+            ahead = likeliest(rows.logits)
             mx.async_eval(ahead)
         going = []
         for place, (i, t, lp) in enumerate(zip(open_rows, token.tolist(), logprob.tolist(), strict=True)):

@@ -1,18 +1,23 @@
-"""Keys and values of the tokens already read, in arrays that never grow.
+"""Reading one more token, and the keys and values of those already read, in arrays that never grow.
 
 mlx-lm's KVCache grows as it reads, so every length is a new shape. Here the room for a whole text is made at once and
-each new token's keys and values are written in place. A slot of the cache is not a position in the text: positions
-are in the embeddings, and attention does not care in which order keys lie. So prompts of all lengths can stand side by
-side, each at the start of its row, and the tokens that follow are written to the same slot in every row:
+each new token's keys and values are written in place: every step is the same graph, so it is compiled once. A slot of
+the cache is not a position in the text: positions are in the embeddings, and attention does not care in which order
+keys lie. So prompts of all lengths can stand side by side, each at the start of its row, and the tokens that follow go
+to the same slot in every row:
 
     slot       0    1    2    3    4 | 5    6    7
     row 0      Who  won  in   1988 ? | A    yr   ton
     row 1      Why  ?    -    -    - | Be   cause ...      (- is padding, which nobody looks at)
 """
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import mlx.core as mx
+
+from .activations import on_gpu
 
 if TYPE_CHECKING:
     from .model import SlipstreamLM
@@ -43,38 +48,57 @@ class Rows:
 
     Args:
         prompts: token ids of each row, at least one; none longer than the context.
-        room: how many more tokens there will be slots for.
+        slots: how many tokens a row can hold, the longest prompt included. At most the context.
+        compiled: read on with a compiled step. Each number of rows and slots is compiled once, so few are best.
     Attributes:
-        hidden: [B, C], the hidden state of each row's last token.
+        logits: [B, V] float32, each row's guess about its next token.
     """
 
-    def __init__(self, model: "SlipstreamLM", prompts: list[list[int]], room: int):
-        self.model = model
-        self.longest = max(map(len, prompts))
-        self.lengths = mx.array([len(prompt) for prompt in prompts])
+    def __init__(self, model: "SlipstreamLM", prompts: list[list[int]], slots: int, compiled: bool = False):
+        longest = max(map(len, prompts))
+        lengths = mx.array([len(prompt) for prompt in prompts])
         # Pads stand after the prompt, where no token of the prompt can see them.
-        tokens = mx.array([prompt + [0] * (self.longest - len(prompt)) for prompt in prompts])
+        tokens = mx.array([prompt + [0] * (longest - len(prompt)) for prompt in prompts])
         cache = model.make_cache()
-        hidden = model.hidden_states(tokens, cache)
-        self.hidden = hidden[mx.arange(len(prompts)), self.lengths - 1]
-        self.slot = mx.array(self.longest)
-        width = [(0, 0), (0, 0), (0, room), (0, 0)]
-        self.kept = [[mx.pad(array[:, :, : self.longest], width) for array in (c.keys, c.values)] for c in cache]
-        mx.async_eval(self.hidden, self.kept)
+        last = model.hidden_states(tokens, cache)[mx.arange(len(prompts)), lengths - 1]
+        self.logits = model.logits(last).astype(mx.float32)
+        free = [(0, 0), (0, 0), (0, slots - longest), (0, 0)]
+        kept = [[mx.pad(array[:, :, :longest], free) for array in (c.keys, c.values)] for c in cache]
+        self._state = [lengths, mx.array(longest), mx.array(longest), kept]
+        self._step = _compiled_step(model) if compiled else functools.partial(_step, model, None)
 
-    def read(self, tokens: mx.array) -> mx.array:
-        """Read one more token of each row, tokens [B] -> hidden states [B, C]."""
-        slots = mx.arange(self.kept[0][0].shape[2])
-        visible = (slots < self.lengths[:, None]) | ((slots >= self.longest) & (slots <= self.slot))
-        offset = self.lengths + (self.slot - self.longest)
-        cache = [SlotCache(k, v, offset, self.slot, visible[:, None, None]) for k, v in self.kept]
-        hidden = self.model.hidden_states(tokens[:, None], cache)
-        self.kept = [[c.keys, c.values] for c in cache]
-        self.slot = self.slot + 1
-        return hidden[:, -1]
+    def read(self, tokens: mx.array) -> None:
+        """Read one more token of each row, tokens [B]."""
+        self.logits, self._state = self._step(tokens, self._state)
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these rows alone."""
         chosen = mx.array(rows)
-        self.lengths = self.lengths[chosen]
-        self.kept = [[array[chosen] for array in pair] for pair in self.kept]
+        lengths, longest, slot, kept = self._state
+        self._state = [lengths[chosen], longest, slot, [[array[chosen] for array in pair] for pair in kept]]
+
+
+def _step(model: "SlipstreamLM", head: mx.array | None, tokens: mx.array, state: list) -> tuple[mx.array, list]:
+    lengths, longest, slot, kept = state
+    slots = mx.arange(kept[0][0].shape[2])
+    visible = (slots < lengths[:, None]) | ((slots >= longest) & (slots <= slot))
+    offset = lengths + (slot - longest)
+    cache = [SlotCache(keys, values, offset, slot, visible[:, None, None]) for keys, values in kept]
+    hidden = model.hidden_states(tokens[:, None], cache)[:, -1]
+    logits = model.logits(hidden) if head is None else hidden @ head
+    return logits.astype(mx.float32), [lengths, longest, slot + 1, [[c.keys, c.values] for c in cache]]
+
+
+def _compiled_step(model: "SlipstreamLM") -> Callable[[mx.array, list], tuple[mx.array, list]]:
+    """`_step` compiled, kept with the model from one text to the next.
+
+    The head is most of a small model's bytes, and the CPU's library multiplies one row by it twice as fast if it lies
+    in memory as [C, V]. So there a copy of it is kept too, until the weights change.
+    """
+    kept = model.__dict__.get("_kept_step")
+    if kept is None or kept[0] is not model.wte.weight:
+        head = None if on_gpu() else mx.contiguous(model.wte.weight[: model.args.vocab_size].T)
+        compiled = kept[1] if kept else mx.compile(functools.partial(_step, model), inputs=model.state)
+        kept = model.__dict__["_kept_step"] = (model.wte.weight, compiled, head)
+    _, compiled, head = kept
+    return functools.partial(compiled, head)

@@ -8,10 +8,11 @@ import argparse
 import codecs
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import mlx.core as mx
 
+from .cache import Rows
 from .checkpoint import load
 from .errors import Parser, SlipstreamError, command
 from .model import SlipstreamLM
@@ -19,6 +20,7 @@ from .prompts import COMPLETION_TEMPLATES, encode_prompt
 from .tokenizer import Tokenizer
 
 MODES = ("completion", "qa")
+PENALTY_REACH = 20  # how many tokens back repetition_penalty looks
 
 
 def generate(model: SlipstreamLM, tokenizer: Tokenizer, prompt: str, **settings) -> str:
@@ -94,21 +96,44 @@ def generate_tokens(
     from mlx_lm.sample_utils import make_logits_processors, make_sampler  # takes seconds to import
 
     sampler = make_sampler(temp=temperature, top_p=top_p if top_p < 1 else 0.0, min_p=min_p, top_k=top_k)
-    processors = make_logits_processors(repetition_penalty=repetition_penalty if repetition_penalty != 1 else None)
-    context = model.args.n_positions
-    tokens = list(ids)
-    unread, cache = tokens[-context:], model.make_cache()
-    for _ in range(max_tokens):
-        if cache[0].offset + len(unread) > context:
-            unread, cache = tokens[-max(context // 2, 1) :], model.make_cache()
-        logits = model(mx.array([unread]), cache)[:, -1, :].astype(mx.float32)
-        for process in processors:
-            logits = process(mx.array(tokens), logits)
-        logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-        token = sampler(logprobs).item()
-        tokens.append(token)
-        unread = [token]
-        yield token
+    penalties = make_logits_processors(repetition_penalty=repetition_penalty if repetition_penalty != 1 else None)
+    tokens, context = list(ids), model.args.n_positions
+    recent = mx.array(tokens[-PENALTY_REACH:], dtype=mx.uint32)
+
+    def pick(logits: mx.array) -> mx.array:
+        """A token [1] from logits [1, V], all on the device."""
+        nonlocal recent
+        for penalty in penalties:
+            logits = penalty(recent, logits)
+        token = sampler(logits if temperature == 0 else logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+        recent = mx.concatenate([recent, token])[-PENALTY_REACH:] if penalties else recent
+        return token
+
+    window = tokens[-context:]
+    while max_tokens > 0:
+        count = min(max_tokens, context - len(window) + 1)
+        for token in _read_on(model, window, count, pick):
+            tokens.append(token)
+            yield token
+        max_tokens -= count
+        window = tokens[-max(context // 2, 1) :]
+
+
+def _read_on(model: SlipstreamLM, window: list[int], count: int, pick: Callable[[mx.array], mx.array]) -> Iterator[int]:
+    """`count` tokens that follow the window. The device is always one token ahead of us and never waits."""
+    slots = 32  # a few sizes, each compiled once
+    while slots < min(len(window) + count, model.args.n_positions):
+        slots *= 2
+    rows = Rows(model, [window], min(slots, model.args.n_positions), compiled=True)
+    token = pick(rows.logits)
+    mx.async_eval(token)
+    for left in range(count, 0, -1):
+        if left > 1:
+            rows.read(token)
+            ahead = pick(rows.logits)
+            mx.async_eval(ahead)
+        yield token.item()
+        token = ahead if left > 1 else token
 
 
 def check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty) -> None:
