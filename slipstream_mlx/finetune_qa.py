@@ -26,6 +26,7 @@ from .data import (
 from .errors import Parser, SlipstreamError, command
 from .memory import check_memory
 from .model import SlipstreamLM
+from .parallel import team
 from .presets import PRESETS, get_preset
 from .train import add_train_args, check_context, describe_data, load_corpus, override, summary, train, typed
 
@@ -64,6 +65,7 @@ def base_preset(folder: str, name: str | None) -> str:
 @command
 def main(argv: list[str] | None = None) -> None:
     namespace = parse_args(argv)
+    team()
     trained, tokenizer = load(namespace.model)
     preset = base_preset(namespace.model, namespace.preset)
     args = override(get_preset(preset).finetune, namespace)

@@ -7,6 +7,7 @@ resume that ends bit for bit where an unbroken run would have ended.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -47,6 +48,7 @@ from .losses import cross_entropy, evaluate_cross_entropy
 from .memory import check_memory, explain_out_of_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
+from .parallel import Team, team
 from .presets import PRESETS, TrainArgs, get_preset
 from .prompts import encode_prompt, qa_prompt
 from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
@@ -70,12 +72,15 @@ def compute_dtype() -> mx.Dtype:
     return mx.bfloat16 if on_gpu() else mx.float32
 
 
-def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Callable[[int, list[Batch]], mx.array]:
+def make_step(
+    model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs, workers: Team | None = None
+) -> Callable[[int, list[Batch]], mx.array]:
     """The training step: its number and its batch -> its loss. Updates model, optimiser and random state in place.
 
     Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
     """
     dtype = compute_dtype()
+    workers = workers or Team()
 
     def loss_fn(params, inputs, scored, targets, weights):
         model.update(params)
@@ -96,12 +101,13 @@ def make_step(model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs) -> Cal
             loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
         if rates is None:  # more parts of this batch are to come
             return loss, grads
+        loss, grads = workers.total((loss, grads))
         model.update(optimizer.update(params, grads, rates))
         return loss, None
 
     def step(number: int, batch: list[Batch]) -> mx.array:
         rates = optimizer.rates(number, schedule(args.lr, args, number), schedule(args.muon_lr, args, number))
-        pieces = [piece for part in batch for piece in cut(part, args.accumulate)]
+        pieces = [piece for part in workers.share(batch) for piece in cut(part, args.accumulate)]
         carried = None
         for k, piece in enumerate(pieces):
             carried = part_step(scored_arrays(piece), carried, rates if k + 1 == len(pieces) else None)
@@ -138,20 +144,22 @@ def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]
     )
 
 
-def evaluate(model: SlipstreamLM, batches: list[Batch]) -> float:
+def evaluate(model: SlipstreamLM, batches: list[Batch], workers: Team | None = None) -> float:
     """Mean cross-entropy in nats over the scored tokens of the batches."""
-    weights = model.parameters()
+    weights, workers = model.parameters(), workers or Team()
     model.eval()
     model.update(tree_map(lambda p: p.astype(compute_dtype()), weights))
     total = mx.array(0.0)
-    for batch in batches:  # not compiled: a few batches do not pay for the compiler's time
+    for batch in batches[
+        workers.rank :: workers.size
+    ]:  # not compiled: a few batches do not pay for the compiler's time
         inputs, scored, targets, counts = scored_arrays(batch)
         hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
         total += evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, counts)
         mx.eval(total)
     model.update(weights)
     model.train()
-    return total.item() / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)
+    return sum(workers.gather(total.item())) / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)
 
 
 SAMPLES = {  # stage: what it is asked at each evaluation
@@ -232,9 +240,11 @@ def train(
         The record that training.json holds: history, best step and loss, tokens, seconds.
     Raises:
         SlipstreamError: nothing to resume or it was made otherwise, another run holds the folder, there is no room for
-            a checkpoint, or the loss became NaN or infinite (the last good checkpoint is kept).
+            a checkpoint, the loss became NaN or infinite (the last good checkpoint is kept), or of several processes
+            that train together one was lost or differs from the others.
     """
-    with only_run(Path(out)), explain_out_of_memory(args, model.args):
+    lock = only_run(Path(out)) if team().rank == 0 else contextlib.nullcontext()
+    with lock, explain_out_of_memory(args, model.args):
         return _train(model, tokenizer, batches, validation, args, Path(out), description, resume, exam, force)
 
 
@@ -250,6 +260,7 @@ def _train(
     exam: list[dict] | None,
     force: bool,
 ) -> dict:
+    workers = team()
     model.train()
     optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
     record: dict[str, Any] = {
@@ -267,11 +278,15 @@ def _train(
         if force and record["step"] < args.steps:
             record["finished"] = ""
         print(f"resuming {out} at step {record['step']}", flush=True)
-    else:
+    elif workers.rank == 0:
         checkpoint.start_anew(out)
-    checkpoint.check_room(out, model, optimizer.state)
+    if workers.rank == 0:
+        checkpoint.check_room(out, model, optimizer.state)
     described = resume
-    step_fn = make_step(model, optimizer, args)
+    workers.check_equal("settings, data or checkpoint", f"{made_with} {record['step']}")
+    if workers.rank > 0:  # dropout must not mask the same places in every share
+        mx.random.seed(mx.random.randint(0, 2**31 - 1, (workers.size,))[workers.rank].item())
+    step_fn = make_step(model, optimizer, args, workers)
     tokens_per_step = args.batch_size * args.context
     losses: list[mx.array] = []
     stale = 0 if not resume else record.get("stale", 0)
@@ -279,22 +294,27 @@ def _train(
 
     def save_weights(val_loss: float) -> None:
         nonlocal described
+        if workers.rank > 0:
+            return
         if not described:  # not before there are weights to go with it
             checkpoint.save_description(out, model.args, tokenizer)
             described = True
         checkpoint.save_weights(out, model, record["step"], val_loss, marks)
 
     def write(finished: str) -> None:
+        record["finished"] = finished
+        if workers.rank > 0:
+            return
+        record["processes"] = workers.size
         record["seconds"] = spent + time.perf_counter() - began
         record["device"] = str(mx.default_device())
         record["peak_memory_gib"] = mx.get_peak_memory() / 2**30
-        record["finished"] = finished
         checkpoint.save_state(out, model, optimizer.state, record | {"made_with": made_with})
         settings = {"settings": dataclasses.asdict(args), "model": dataclasses.asdict(model.args)}
         write_json(out / checkpoint.TRAINING, description | settings | record)
 
     bar = tqdm(total=args.steps, initial=record["step"], disable=None, unit="step", dynamic_ncols=True)
-    with Stop() as stop, bar:
+    with Stop() as stop, bar, workers:
         while record["step"] < args.steps and not record.get("finished"):
             losses.append(step_fn(record["step"], batches(record["step"])))
             record["step"] += 1
@@ -302,20 +322,23 @@ def _train(
             bar.update()
             if len(losses) > 1:  # stay one step behind the device: it never waits for us, nor we run ahead of it
                 check_loss(losses[-2].item(), record["step"] - 1, args, out)
-            at_end = record["step"] == args.steps
-            if record["step"] % args.eval_every and not at_end and not stop.signal:
+            at_end, stopping = record["step"] == args.steps, workers.agree(stop.signal)
+            if record["step"] % args.eval_every and not at_end and not stopping:
                 continue
             train_loss = float(np.mean([loss.item() for loss in losses]))
             losses.clear()
             check_loss(train_loss, record["step"], args, out)
-            if stop.signal:
+            if stopping:
                 if not record["best_step"]:
                     save_weights(train_loss)
                 write(finished="")
                 resume_command = " ".join([*description.get("command", ["slipstream", "train"]), "--resume"])
-                print(f"\nstopped at step {record['step']}, all is saved. To go on: {resume_command}", file=sys.stderr)
-                raise SystemExit(128 + stop.signal)
-            val_loss = evaluate(model, validation) if validation else train_loss
+                if workers.rank == 0:
+                    print(
+                        f"\nstopped at step {record['step']}, all is saved. To go on: {resume_command}", file=sys.stderr
+                    )
+                raise SystemExit(128 + (stop.signal or signal.SIGINT))
+            val_loss = evaluate(model, validation, workers) if validation else train_loss
             check_loss(val_loss, record["step"], args, out)
             rate = (record["step"] - began_step) * tokens_per_step / (time.perf_counter() - began)
             row = {
@@ -326,7 +349,7 @@ def _train(
             record["history"].append(row)
             better = val_loss < record["best_val_loss"]
             if exam:
-                row["accuracy"] = evaluate_questions(model, tokenizer, exam)["accuracy"]
+                row["accuracy"] = workers.gather(evaluate_questions(model, tokenizer, exam)["accuracy"])[0]
                 better = row["accuracy"] >= record["best_accuracy"]
                 record["best_accuracy"] = max(row["accuracy"], record["best_accuracy"])
             if better:
@@ -341,8 +364,9 @@ def _train(
             write(finished="steps" if at_end else "early" if early else "")
             if early:
                 tqdm.write(f"early stop: step {record['best_step']} was best, {stale} evaluations ago")
-    checkpoint.save_transformers_twin(out)
-    report.plot_loss(out)
+    if workers.rank == 0:
+        checkpoint.save_transformers_twin(out)
+        report.plot_loss(out)
     return record
 
 
@@ -435,6 +459,7 @@ def describe_data(sets: dict[str, TokenSet]) -> dict:
 @command
 def main(argv: list[str] | None = None) -> None:
     namespace = parse_args(argv)
+    team()
     preset = get_preset(namespace.preset)
     args = override(preset.pretrain, namespace)
     documents, questions = load_corpus(namespace)
