@@ -53,6 +53,8 @@ from .presets import PRESETS, TrainArgs, get_preset
 from .prompts import encode_prompt, qa_prompt
 from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
 
+CPU_CACHE = 4 << 30  # bytes
+
 
 def schedule(highest: float, args: TrainArgs, step: int) -> float:
     """The learning rate of a step, the first being 0: a straight rise to `highest`, then a cosine down.
@@ -81,6 +83,8 @@ def make_step(
     """
     dtype = compute_dtype()
     workers = workers or Team()
+    if not on_gpu():  # MLX gives the system back all but 32 MiB after each step, and every page costs a fault again
+        mx.set_cache_limit(CPU_CACHE)
 
     def loss_fn(params, inputs, scored, targets, weights):
         model.update(params)
