@@ -3,6 +3,7 @@
 A step of generation reads all the weights to make one token. With 256 prompts in a batch it reads them once for 256.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from .prompts import encode_prompt
 from .tokenizer import Tokenizer
 
 BATCH = 256  # prompts side by side
+DONT_KNOW = "I don't know."
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Answer:
     def logprob(self) -> float:
         """Log-probability of the whole answer, end token included."""
         return sum(self.logprobs)
+
+    @property
+    def probability(self) -> float:
+        """The same as a probability: how likely the model holds just this answer, in just these words."""
+        return math.exp(self.logprob)
+
+    def said(self, sure: float) -> str:
+        """The text, or that the model does not know, if its probability is below `sure` (0 to 1)."""
+        return self.text if self.probability >= sure else DONT_KNOW
 
     @property
     def mean_logprob(self) -> float:

@@ -11,6 +11,7 @@ STAGES = {
     "train": "pretrain a model from random weights",
     "finetune_qa": "teach a pretrained model to answer",
     "eval_qa": "ask a model questions and score the answers",
+    "results": "ask a model all exams and write the page of its results",
     "bench": "measure speed and memory here",
     "generate": "let a model write or answer, once or interactively",
 }

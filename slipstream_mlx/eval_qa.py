@@ -25,18 +25,22 @@ from .tokenizer import Tokenizer
 MAX_ANSWER_TOKENS = 64
 
 
-def score(questions: list[dict], answers: list[str]) -> dict:
+def score(questions: list[dict], answers: list[str], probabilities: list[float] | None = None) -> dict:
     """The report: accuracy, count, a table by kind, and every row with its verdict.
+
+    `probabilities` are the model's own, of each answer; they go into the rows.
 
     Returns {"accuracy": float in 0..1, "count": int, "correct": int, "by_kind": {kind: {"count", "correct",
     "accuracy"}}, "rows": [{"question", "answer", "given", "correct", "kind"}]}.
     """
     rows = []
     by_kind: dict[str, list[bool]] = defaultdict(list)
-    for row, given in zip(questions, answers, strict=True):
+    for k, (row, given) in enumerate(zip(questions, answers, strict=True)):
         verdict = is_correct(given, question_keywords(row))
         kind = {"kind": row["kind"]} if "kind" in row else {}
         rows.append({"question": row["question"], "answer": row["answer"], "given": given, "correct": verdict, **kind})
+        if probabilities:
+            rows[-1]["probability"] = round(probabilities[k], 4)
         if kind:
             by_kind[row["kind"]].append(verdict)
     return {
@@ -59,7 +63,7 @@ def evaluate_questions(
         check_question(row, row.get("question", "a question"))
     asked = [row["question"] for row in questions]
     answers = generate_batch(model, tokenizer, asked, "qa", MAX_ANSWER_TOKENS, progress)
-    return score(questions, [answer.text for answer in answers])
+    return score(questions, [answer.text for answer in answers], [answer.probability for answer in answers])
 
 
 def format_report(report: dict) -> str:

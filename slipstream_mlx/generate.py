@@ -41,6 +41,7 @@ def stream_generate(
     min_p: float = 0.0,
     repetition_penalty: float = 1.0,
     seed: int | None = None,
+    sure: float = 0.0,
 ) -> Iterator[str]:
     """Yield a piece of text for each token generated. The prompt is not repeated.
 
@@ -57,9 +58,18 @@ def stream_generate(
         min_p: leave out tokens less likely than this share of the likeliest one's probability.
         repetition_penalty: above 1 makes tokens of the last 20 less likely (Keskar et al., 2019).
         seed: same seed, same text, on the same machine. None leaves the random state as it is.
+        sure: in qa mode, say "I don't know." rather than an answer that the model gives less than this probability.
+            The likeliest answer is then made whole before any of it is shown.
     Raises:
         SlipstreamError: a setting is out of range, or the tokenizer does not know a character of the prompt.
     """
+    if not 0 <= sure <= 1:
+        raise SlipstreamError(f"sure must be from 0 to 1, not {sure}")
+    if mode == "qa" and sure > 0 and not temperature:
+        from .batch import generate_batch
+
+        yield generate_batch(model, tokenizer, [prompt], "qa", max_tokens)[0].said(sure)
+        return
     check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
     if temperature is None:
         temperature = 0.8 if mode == "completion" else 0.0
@@ -160,6 +170,7 @@ def prompt_overflow(model: SlipstreamLM, tokenizer: Tokenizer, prompt: str, mode
 HELP = """Type something and press Enter. Ctrl-C stops a text, Ctrl-D or /quit leaves.
   /mode completion|qa   go on with your text, or answer your question
   /temp X               temperature; 0 is the likeliest word each time, `/temp auto` is the mode's own
+  /sure X               from 0 to 1: rather say "I don't know." than an answer it holds less likely
   /tokens N             how long at most
   /seed N               repeat a text exactly; `/seed off` for a new one each time
   /templates            beginnings to try in completion mode
@@ -185,6 +196,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--min-p", type=float, default=0.0, metavar="X", help="drop tokens below this share of the likeliest one")
     add("--repetition-penalty", type=float, default=1.0, metavar="X", help="above 1 avoids recent tokens")
     add("--seed", type=int, metavar="N", help="same seed, same text")
+    add(
+        "--sure", type=float, default=0.0, metavar="X",
+        help="in qa mode, admit not to know what it holds less likely than this, 0 to 1 (default: %(default)s)",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -251,6 +266,8 @@ def change_setting(settings: dict, line: str) -> str:
             settings["mode"] = value
         elif name == "/temp":
             settings["temperature"] = None if value == "auto" else float(value)
+        elif name == "/sure":
+            settings["sure"] = float(value)
         elif name == "/tokens":
             settings["max_tokens"] = int(value)
         elif name == "/seed":
@@ -260,7 +277,7 @@ def change_setting(settings: dict, line: str) -> str:
         elif name == "/help":
             return HELP
         else:
-            return "I know /mode completion|qa, /temp X, /tokens N, /seed N, /templates, /help and /quit"
+            return "I know /mode completion|qa, /temp X, /sure X, /tokens N, /seed N, /templates, /help and /quit"
     except ValueError:
         return f"{value!r} is not a number"
     return "ok"

@@ -32,3 +32,23 @@ def plot_loss(folder: str | Path) -> Path:
     figure.savefig(path)
     pyplot.close(figure)
     return path
+
+
+def plot_calibration(curves: dict[str, list[dict]], path: Path) -> None:
+    """Draw, for each named set of answers, the share that is right against how sure the model was of them."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(5, 5), dpi=110)
+    axes.plot([0, 1], [0, 1], color=TRAIN_COLOUR, linestyle=":", label="as sure as it should be")
+    for colour, (name, bins) in zip((VAL_COLOUR, "#1b4d8a"), curves.items(), strict=False):
+        axes.plot([b["probability"] for b in bins], [b["right"] for b in bins], color=colour, marker="o", label=name)
+    axes.set(xlabel="probability the model gives its answer", ylabel="share of such answers that is right")
+    axes.set(xlim=(0, 1), ylim=(0, 1), title="Does it know what it knows?")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left")
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
