@@ -237,7 +237,8 @@ def train(
         out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
         description: what else training.json should say (preset, command, data fingerprint).
         resume: go on from `out`/state, which must have been made with the same settings, data and vocabulary.
-        exam: questions to answer at each evaluation; how many are right then picks the best weights. A model that
+        exam: questions to answer at each evaluation; the last weights whose answers are
+            not worse than the best are then kept. A model that
             learns facts grows surer of its mistakes too: its loss on new texts rises long before its answers get worse.
         force: resume even if settings, data or vocabulary differ.
     Returns:
@@ -354,7 +355,7 @@ def _train(
             better = val_loss < record["best_val_loss"]
             if exam:
                 row["accuracy"] = workers.gather(evaluate_questions(model, tokenizer, exam)["accuracy"])[0]
-                better = row["accuracy"] >= record["best_accuracy"]
+                better = not_worse(row["accuracy"], record["best_accuracy"], len(exam))
                 record["best_accuracy"] = max(row["accuracy"], record["best_accuracy"])
             if better:
                 record["best_step"], record["best_val_loss"], stale = record["step"], val_loss, 0
@@ -381,6 +382,15 @@ def check_loss(loss: float, step: int, args: TrainArgs, out: Path) -> None:
             f"the loss became {loss} at step {step}; what was saved in {out} before is kept: go on from there with a "
             f"lower --lr (it was {args.lr:g}) and --resume --force, or look for broken text in the corpus"
         )
+
+
+def not_worse(accuracy: float, best: float, questions: int) -> bool:
+    """Whether an accuracy is below the best by no more than luck: one standard error of so many questions.
+
+    Later weights have read more. They are kept unless their answers are worse for sure; else one lucky guess early on
+    would end the training of a small model.
+    """
+    return accuracy >= best - math.sqrt(max(best * (1 - best), 1 / questions) / questions)
 
 
 def progress_line(row: dict, steps: int, seconds_left: float, best: bool) -> str:

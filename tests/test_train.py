@@ -21,7 +21,7 @@ from slipstream_mlx.model import ModelArgs, SlipstreamLM
 from slipstream_mlx.optimizer import Optimizer
 from slipstream_mlx.presets import PRESETS, TrainArgs
 from slipstream_mlx.tokenizer import GPT2Tokenizer
-from slipstream_mlx.train import evaluate, main, make_step, train, write_sample
+from slipstream_mlx.train import evaluate, main, make_step, not_worse, train, write_sample
 
 SHAPE = ModelArgs(vocab_size=300, n_positions=16, n_embd=16, n_layer=2, n_head=2)
 ARGS = TrainArgs(
@@ -156,6 +156,11 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     model, _ = checkpoint.load(tmp_path / "a")
     assert all(np.isfinite(array).all() for array in weights(model).values())
     assert json.loads((tmp_path / "a" / "training.json").read_text())["step"] == 8
+
+
+def test_luck_does_not_pick_the_weights():
+    assert not_worse(0.02, 0.04, 49) and not_worse(0.70, 0.75, 49) and not_worse(1.0, 1.0, 49)
+    assert not not_worse(0.60, 0.75, 49) and not not_worse(0.70, 0.75, 4900) and not not_worse(0.0, 0.1, 49)
 
 
 def test_early_stop_keeps_the_best(tmp_path):
