@@ -237,9 +237,9 @@ def train(
         out: checkpoint folder. Its model.safetensors holds the best weights, state/ the last.
         description: what else training.json should say (preset, command, data fingerprint).
         resume: go on from `out`/state, which must have been made with the same settings, data and vocabulary.
-        exam: questions to answer at each evaluation; the last weights whose answers are
-            not worse than the best are then kept. A model that
-            learns facts grows surer of its mistakes too: its loss on new texts rises long before its answers get worse.
+        exam: questions to answer at each evaluation; the last weights whose answers are not worse than the best are
+            then kept. A model that learns facts grows surer of its mistakes too: its loss on new texts rises long
+            before its answers get worse.
         force: resume even if settings, data or vocabulary differ.
     Returns:
         The record that training.json holds: history, best step and loss, tokens, seconds.
