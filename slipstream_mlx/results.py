@@ -6,6 +6,7 @@ by hand.
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 from .checkpoint import TRAINING, load
@@ -18,7 +19,7 @@ from .report import plot_calibration
 
 EXAMS = {
     "heldout": "the 49 held-out questions",
-    "dev": "the 49 dev questions (they picked the weights)",
+    "dev": "the 49 dev questions (they pick the weights)",
     "strangers": "98 questions by another hand",
     "seen_phrasing_unseen_fact": "tables: unseen fact, seen phrasing",
     "unseen_phrasing_seen_fact": "tables: unseen phrasing",
@@ -27,6 +28,7 @@ EXAMS = {
 DOUBTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 BINS = 10
 SHOWN = 10
+LOSS_PLOT = "loss.png"  # as `report.plot_loss` leaves it in a checkpoint
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -156,6 +158,12 @@ Made by `slipstream results` from [{name}.json]({name}.json); trained on {result
 
 Tokens per second and minutes include the compilation of kernels and the questions asked while training.
 
+![pretraining]({name}-pretrain.png)
+![finetuning]({name}-finetune.png)
+
+The validation loss of pretraining rises, as the ancestor's did, while the answers get better: the model grows surer of
+what it says about articles it has not read, mistakes included. The dev answers pick the weights, not this loss.
+
 ## When it does not know
 
 `--sure X` makes the model say "I don't know." when it gives its own answer less than that probability. On the held-out
@@ -232,6 +240,9 @@ def main(argv: list[str] | None = None) -> None:
     if results is None:
         results = make_results(args.model, args.base, Path(args.corpus), args.device)
         write_json(json_path, results)
+        for stage_name, folder in (("pretrain", args.base), ("finetune", args.model)):
+            if (Path(folder) / LOSS_PLOT).is_file():
+                shutil.copyfile(Path(folder) / LOSS_PLOT, out.with_name(f"{out.name}-{stage_name}.png"))
     plot_calibration(results["calibration"], out.with_name(f"{out.name}-calibration.png"))
     write_text(out.with_name(f"{out.name}.md"), page(out.name, results, runs))
     if args.readme:
