@@ -23,8 +23,8 @@ from .generate import generate_tokens
 from .model import ModelArgs, SlipstreamLM
 from .optimizer import Optimizer
 from .presets import TrainArgs, get_preset
+from .step import compute_dtype, make_step
 from .tokenizer import CharTokenizer, GPT2Tokenizer, Tokenizer
-from .train import compute_dtype, make_step
 
 PROMPT = "The 1988 Formula One season was"
 AT_ONCE = 64  # prompts in the batched row

@@ -9,8 +9,6 @@ resume that ends bit for bit where an unbroken run would have ended.
 import argparse
 import contextlib
 import dataclasses
-import functools
-import itertools
 import math
 import signal
 import sys
@@ -21,11 +19,9 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_map
 from tqdm import tqdm
 
 from . import checkpoint, report
-from .activations import on_gpu
 from .corpus.embedded import embedded_documents, embedded_questions, handwritten_questions
 from .data import (
     Batch,
@@ -44,127 +40,14 @@ from .errors import Parser, SlipstreamError, command
 from .eval_qa import evaluate_questions
 from .files import write_json
 from .lock import only_run
-from .losses import cross_entropy, evaluate_cross_entropy
 from .memory import check_memory, explain_out_of_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
-from .parallel import Team, team
+from .parallel import team
 from .presets import PRESETS, TrainArgs, get_preset
 from .prompts import encode_prompt, qa_prompt
+from .step import compute_dtype, evaluate, make_step, schedule
 from .tokenizer import GPT2_VOCAB_SIZE, CharTokenizer, GPT2Tokenizer, Tokenizer
-
-CPU_CACHE = 4 << 30  # bytes
-
-
-def schedule(highest: float, args: TrainArgs, step: int) -> float:
-    """The learning rate of a step, the first being 0: a straight rise to `highest`, then a cosine down.
-
-    The rise, because early gradients are large and point everywhere. The fall, because large steps find the valley and
-    small ones its floor. A cosine, because it lingers at both ends: long enough fast, long enough slow.
-    """
-    if step < args.warmup_steps:
-        return highest * (step + 1) / args.warmup_steps
-    lowest = highest * args.min_lr / args.lr if args.lr else 0.0
-    progress = min(1.0, (step - args.warmup_steps) / max(1, args.steps - args.warmup_steps))
-    return lowest + (highest - lowest) * (1 + math.cos(math.pi * progress)) / 2
-
-
-def compute_dtype() -> mx.Dtype:
-    """bfloat16 on a GPU. float32 on the CPU, where bfloat16 products have no fast library."""
-    return mx.bfloat16 if on_gpu() else mx.float32
-
-
-def make_step(
-    model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs, workers: Team | None = None
-) -> Callable[[int, list[Batch]], mx.array]:
-    """The training step: its number and its batch -> its loss. Updates model, optimiser and random state in place.
-
-    Weights and optimiser state stay float32; the forward and backward pass run in `compute_dtype`.
-    """
-    dtype = compute_dtype()
-    workers = workers or Team()
-    if not on_gpu():  # MLX gives the system back all but 32 MiB after each step, and every page costs a fault again
-        mx.set_cache_limit(CPU_CACHE)
-
-    def loss_fn(params, inputs, scored, targets, weights):
-        model.update(params)
-        hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
-        return cross_entropy(hidden, model.wte.weight, targets, weights)
-
-    value_and_grad = mx.value_and_grad(loss_fn)
-
-    # All that the step changes must be named as input and output, or compile would bake today's values in.
-    state = [model.state, optimizer.state, mx.random.state]
-
-    @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part_step(arrays, carried, rates):
-        params = model.trainable_parameters()
-        loss, grads = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
-        model.update(params)
-        if carried is not None:
-            loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
-        if rates is None:  # more parts of this batch are to come
-            return loss, grads
-        loss, grads = workers.total((loss, grads))
-        model.update(optimizer.update(params, grads, rates))
-        return loss, None
-
-    def step(number: int, batch: list[Batch]) -> mx.array:
-        rates = optimizer.rates(number, schedule(args.lr, args, number), schedule(args.muon_lr, args, number))
-        pieces = [piece for part in workers.share(batch) for piece in cut(part, args.accumulate)]
-        carried = None
-        for k, piece in enumerate(pieces):
-            carried = part_step(scored_arrays(piece), carried, rates if k + 1 == len(pieces) else None)
-            mx.async_eval(carried, state)
-        assert carried is not None
-        return carried[0]
-
-    return step
-
-
-def cut(batch: Batch, parts: int) -> list[Batch]:
-    """A batch in at most so many parts of whole rows, as equal as can be."""
-    ends = np.linspace(0, len(batch[0]), min(parts, len(batch[0])) + 1).astype(int)
-    return [(batch[0][a:b], batch[1][a:b], batch[2][a:b]) for a, b in itertools.pairwise(ends)]
-
-
-def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]:
-    """A batch for the device: inputs [B, T], and of the N scored tokens where they are, targets and weights, each [N].
-
-    Tokens of no weight, most of a batch when only answers are scored, never reach the output head, the dearest product
-    of a small model. N is rounded up to eighths of a batch, because every new shape compiles the step again.
-    """
-    inputs, targets, weights = batch
-    scored = np.flatnonzero(weights)
-    eighth = max(1, weights.size // 8)
-    scored = np.pad(scored, (0, -len(scored) % eighth or (0 if len(scored) else eighth)))
-    padding = np.arange(len(scored)) >= np.count_nonzero(weights)
-    kept = np.where(padding, 0, weights.reshape(-1)[scored])
-    return (
-        mx.array(inputs.astype(np.int32)),
-        mx.array(scored.astype(np.int32)),
-        mx.array(targets.reshape(-1)[scored].astype(np.int32)),
-        mx.array(kept.astype(np.float32)),
-    )
-
-
-def evaluate(model: SlipstreamLM, batches: list[Batch], workers: Team | None = None) -> float:
-    """Mean cross-entropy in nats over the scored tokens of the batches."""
-    weights, workers = model.parameters(), workers or Team()
-    model.eval()
-    model.update(tree_map(lambda p: p.astype(compute_dtype()), weights))
-    total = mx.array(0.0)
-    for batch in batches[
-        workers.rank :: workers.size
-    ]:  # not compiled: a few batches do not pay for the compiler's time
-        inputs, scored, targets, counts = scored_arrays(batch)
-        hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
-        total += evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, counts)
-        mx.eval(total)
-    model.update(weights)
-    model.train()
-    return sum(workers.gather(total.item())) / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)
-
 
 SAMPLES = {  # stage: what it is asked at each evaluation
     "pretrain": ("completion", "Ayrton Senna is a Formula One driver who"),

@@ -15,8 +15,8 @@ import pytest
 from slipstream_mlx import checkpoint, generate, load
 from slipstream_mlx.data import encode_documents, read_documents, validation_batches
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
+from slipstream_mlx.step import evaluate
 from slipstream_mlx.tokenizer import GPT2Tokenizer
-from slipstream_mlx.train import evaluate
 
 pytestmark = pytest.mark.slow
 OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}

@@ -20,8 +20,9 @@ from slipstream_mlx.data import TokenSet, make_batches, validation_batches
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
 from slipstream_mlx.optimizer import Optimizer
 from slipstream_mlx.presets import PRESETS, TrainArgs
+from slipstream_mlx.step import evaluate, make_step
 from slipstream_mlx.tokenizer import GPT2Tokenizer
-from slipstream_mlx.train import evaluate, main, make_step, not_worse, train, write_sample
+from slipstream_mlx.train import main, not_worse, train, write_sample
 
 SHAPE = ModelArgs(vocab_size=300, n_positions=16, n_embd=16, n_layer=2, n_head=2)
 ARGS = TrainArgs(
