@@ -79,7 +79,7 @@ def stage(folder: Path) -> dict:
             f"{folder}/{TRAINING} cannot be read: results are shown with how they were made"
         ) from None
     keys = ("preset", "tokens", "seconds", "peak_memory_gib", "settings", "data", "best_step")
-    return {key: training[key] for key in keys if key in training} | {"base": training.get("base", "")}
+    return {key: training[key] for key in keys if key in training}
 
 
 def make_results(folder: str, base: str, corpus: Path, device: str) -> dict:
