@@ -54,9 +54,7 @@ def card(name: str, training: dict, age: float) -> str:
     shade = (best, last) if best and last > best else None
     chart = charts.line_chart(curves, "step", "loss (nats per token)", marks=marks, shade=shade)
     stage = STAGES.get(str(training.get("stage")), str(training.get("stage", "")))
-    overfit = markup.lead(
-        "Shaded: past the best step, whose weights are the ones kept."
-    )
+    overfit = markup.lead("Shaded: past the best step, whose weights are the ones kept.")
     return (
         f'<article class="run"><h3>{markup.esc(name)} <span class="muted">{markup.esc(stage)}</span></h3>'
         f'<p class="lead">{markup.esc(status(training, age))}</p>{chart}{overfit if shade else ""}</article>'
