@@ -16,7 +16,7 @@ from .corpus import Document
 from .corpus.embedded import embedded_documents, fit_to_train, handwritten_questions
 from .corpus.f1db import load_facts
 from .corpus.facts import EMBEDDED
-from .corpus.leakage import asks_the_same, content_words, subjects
+from .corpus.leakage import never_asked
 from .corpus.perturb import with_perturbed
 from .corpus.render import render_questions
 from .corpus.scoring import fold
@@ -96,20 +96,6 @@ def format_card(card: dict) -> str:
     return "\n".join(lines)
 
 
-def not_asked(exam: Iterable[dict], training: list[dict]) -> list[dict]:
-    """The exam's rows whose fact no training question asks for, in whatever words (generously: `asks_the_same`)."""
-    by_word = defaultdict(list)
-    for row in training:
-        for word in content_words(row["question"]):
-            by_word[word].append(row)
-
-    def asked(row: dict) -> bool:
-        names = subjects(row["question"]) or content_words(row["question"])
-        return any(asks_the_same(row, other) for name in names for other in by_word.get(name, ()))
-
-    return [row for row in exam if not asked(row)]
-
-
 def jsonl(rows: Iterable[dict]) -> Iterator[str]:
     return (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
@@ -159,7 +145,7 @@ def main(argv: list[str] | None = None) -> None:
     splits = split_questions(render_questions(facts, phrasings=args.phrasings))
     handwritten = [*handwritten_questions("train"), *handwritten_questions("quiz")]
     for name in ("seen_phrasing_unseen_fact", "both_unseen"):
-        splits[name] = not_asked(splits[name], handwritten)
+        splits[name] = never_asked(splits[name], handwritten)
     rows = [*handwritten, *splits.pop("train")]
     asked = {fold(row["question"]) for exam in splits.values() for row in exam}
     rows = [row for row in with_perturbed(rows) if fold(row["question"]) not in asked]

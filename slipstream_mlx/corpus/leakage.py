@@ -8,6 +8,7 @@ quite other words, as two people would; `asks_the_same` finds those, so that a r
 import functools
 import re
 from collections import defaultdict
+from collections.abc import Callable
 
 from .scoring import fold, is_correct, question_keywords
 
@@ -59,13 +60,28 @@ def answers_agree(row: dict, other: dict) -> bool:
 
 def without_rewordings(rows: list[dict], held_out: list[dict]) -> list[dict]:
     """The rows that are no rewording of a held-out question."""
-    by_word = defaultdict(list)  # a rewording shares a content word: no need to compare with all the others
-    for held in held_out:
-        for word in content_words(held["question"]):
-            by_word[word].append(held)
+    return _unlike(rows, held_out, is_rewording, content_words)
 
-    def leaks(row: dict) -> bool:
-        near = (held for word in content_words(row["question"]) for held in by_word.get(word, ()))
-        return any(is_rewording(row, held) for held in near)
 
-    return [row for row in rows if not leaks(row)]
+def never_asked(exam: list[dict], training: list[dict]) -> list[dict]:
+    """The exam's rows whose fact no training question asks for, in whatever words (generously: `asks_the_same`)."""
+    return _unlike(exam, training, asks_the_same, lambda question: subjects(question) or content_words(question))
+
+
+def _unlike(
+    rows: list[dict],
+    others: list[dict],
+    alike: Callable[[dict, dict], bool],
+    words: Callable[[str], frozenset[str]],
+) -> list[dict]:
+    """The rows that are like none of the others: compared only with those that hold one of a row's `words`."""
+    by_word = defaultdict(list)
+    for other in others:
+        for word in content_words(other["question"]):
+            by_word[word].append(other)
+
+    def has_like(row: dict) -> bool:
+        near = (other for word in words(row["question"]) for other in by_word.get(word, ()))
+        return any(alike(row, other) for other in near)
+
+    return [row for row in rows if not has_like(row)]
