@@ -219,14 +219,14 @@ def encode_by_origin(documents: Iterable[Document], tokenizer: Tokenizer) -> dic
     return {f"text: {name}": encode_documents(groups[name], tokenizer) for name in sorted(groups)}
 
 
-def encode_questions_by_origin(
-    questions: Iterable[dict], tokenizer: Tokenizer, score_prompts: bool
-) -> dict[str, TokenSet]:
-    """Questions as one token set for those written by hand, and one for those made from tables."""
+def encode_questions_by_origin(questions: Iterable[dict], tokenizer: Tokenizer) -> dict[str, TokenSet]:
+    """Questions, scored on their answers, as one token set for those by hand and one for those made from tables."""
     groups = defaultdict(list)
     for row in questions:
         groups["tables" if "template" in row else "by hand"].append(row)
-    return {f"questions: {name}": encode_questions(groups[name], tokenizer, score_prompts) for name in sorted(groups)}
+    return {
+        f"questions: {name}": encode_questions(groups[name], tokenizer, score_prompts=False) for name in sorted(groups)
+    }
 
 
 def shares(sets: Iterable[TokenSet], share: float) -> list[tuple[TokenSet, float]]:

@@ -63,6 +63,7 @@ def stream_generate(
     Raises:
         SlipstreamError: a setting is out of range, or the tokenizer does not know a character of the prompt.
     """
+    check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
     if not 0 <= sure <= 1:
         raise SlipstreamError(f"sure must be from 0 to 1, not {sure}")
     if mode == "qa" and sure > 0 and not temperature:
@@ -70,7 +71,6 @@ def stream_generate(
 
         yield generate_batch(model, tokenizer, [prompt], "qa", max_tokens)[0].said(sure)
         return
-    check_settings(mode, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty)
     if temperature is None:
         temperature = 0.8 if mode == "completion" else 0.0
     ids = encode_prompt(tokenizer, prompt, mode) or [tokenizer.eos_id]  # an empty prompt begins a new text

@@ -85,8 +85,8 @@ class Optimizer:
             if self.is_muon(group):
                 out, into = self.shapes[names[0]]
                 rates[f"{group}_lr"] = muon_lr * math.sqrt(max(1, out / into))
-            pull = self.args.weight_decay * (muon_lr if self.is_muon(group) else lr)
-            rates[f"{group}_keep"] = 1 - pull * self.decays(group)
+            else:
+                rates[f"{group}_keep"] = 1 - lr * self.args.weight_decay * self.decays(group)
         return {name: mx.array(rate) for name, rate in rates.items()}
 
     def update(self, parameters: dict, grads: dict, rates: dict[str, mx.array]) -> dict:
@@ -108,7 +108,7 @@ class Optimizer:
                 v = state["v"] = MOMENTUM * state["v"] + (1 - MOMENTUM) * g
                 ahead = MOMENTUM * v + (1 - MOMENTUM) * g  # Nesterov's look ahead
                 direction = orthogonalize(ahead.astype(self.dtype)).astype(mx.float32)
-                p = p * rates[f"{group}_keep"] - rates[f"{group}_lr"] * direction
+                p = p - rates[f"{group}_lr"] * direction
             else:
                 m = state["m"] = rates["beta1"] * state["m"] + (1 - rates["beta1"]) * g
                 v = state["v"] = rates["beta2"] * state["v"] + (1 - rates["beta2"]) * mx.square(g)

@@ -370,7 +370,7 @@ def main(argv: list[str] | None = None) -> None:
     check_context(args, model_args.n_positions)
     check_memory(args, model_args)
     texts, held_back = encode_by_origin(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
-    pairs = encode_questions_by_origin(questions, tokenizer, score_prompts=False)
+    pairs = encode_questions_by_origin(questions, tokenizer)
     mix = args.mix if pairs else 0.0
     eos = tokenizer.eos_id
     sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]
