@@ -217,11 +217,6 @@ class Facts:
         return _index(self.races, lambda race: [race.winner.team])
 
     @cached_property
-    def poles_of(self) -> dict[str, list[Race]]:
-        """Races by the driver on pole position, in order."""
-        return _index(self.races, lambda race: [race.pole])
-
-    @cached_property
     def team_seasons(self) -> dict[tuple[str, int], TeamSeason]:
         records = (team.record for team in self.teams if team.record)
         return {(season.team, season.year): season for record in records for season in record.seasons}

@@ -95,10 +95,6 @@ def points(n: float) -> str:
     return count(int(n), "point") if n == int(n) else f"{n:g} points"
 
 
-def whose(name: str) -> str:
-    return f"{name}'" if name.endswith("s") else f"{name}'s"
-
-
 def the_country(country: str) -> str:
     return f"the {country}" if country in _THE_COUNTRIES else country
 
@@ -110,10 +106,6 @@ def the_circuit(name: str) -> str:
 def long_date(iso: str) -> str:
     day = date.fromisoformat(iso)
     return f"{day.day} {day:%B %Y}"
-
-
-def first_names(name: str) -> str:
-    return name.rsplit(" ", 1)[0]
 
 
 @functools.cache  # there are some thousand templates, each asked for again and again
