@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -52,11 +53,16 @@ class Contender:
         return answer.get("seconds", 0.0) / self.count
 
     def warm_up(self) -> None:
-        """Build and compile; then find how often the work fits a turn."""
+        """Build and compile."""
         began = time.perf_counter()
         self.turn()
         self.warm_up_seconds = time.perf_counter() - began
-        once = self.turn() if not self.error else TURN
+
+    def fit_turn(self) -> None:
+        """Find how often the work fits a turn."""
+        if self.error:
+            return
+        once = self.turn()
         self.count = max(1, round(TURN / max(once, 1e-6)))
 
     def row(self) -> dict:
@@ -79,11 +85,16 @@ class Contender:
 
 
 def measure(contenders: list, seconds: float, say: Callable[[str], None] = lambda _: None) -> list[dict]:
-    """Warm all up one after the other, then turn about until the time is over; one row for each."""
+    """Warm all up side by side, for compilers take a minute each, then turn about until the time is over.
+
+    Returns one row for each.
+    """
+    say("warming up")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda contender: contender.warm_up(), contenders))
     began = time.perf_counter()
     for contender in contenders:
-        say(f"warming up {contender.name}")
-        contender.warm_up()
+        contender.fit_turn()
     going = [contender for contender in contenders if not contender.error]
     for turns in range(ROUNDS[1]):
         if turns >= ROUNDS[0] and time.perf_counter() - began > seconds:
@@ -165,7 +176,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--context", type=int, metavar="N", help="tokens in a row; default: the preset's")
     add("--tokens", type=int, default=100, metavar="N", help="tokens to generate; 0: none (default: %(default)s)")
     add("--alone", action="store_true", help="leave out PyTorch and mlx-lm")
-    add("--seconds", type=float, default=180, metavar="X", help="stop after about this long (default: %(default)s)")
+    add(
+        "--seconds",
+        type=float,
+        default=180,
+        metavar="X",
+        help="measure for about this long, warm-up not counted (default: %(default)s)",
+    )
     add("--report", metavar="FILE.json", help="also write the results here")
     return parser.parse_args(argv)
 

@@ -36,9 +36,8 @@ def test_contenders_take_turns_and_the_median_is_told():
         Fake("x", [9], "no memory"),
     )
     rows = measure([fast, slow, broken], seconds=0)
-    assert Fake.order[:5] == ["slipstream", "slipstream", "PyTorch", "PyTorch", "x"], (
-        "twice to warm up, once if it fails"
-    )
+    assert sorted(Fake.order[:3]) == ["PyTorch", "slipstream", "x"], "all warm up at once"
+    assert Fake.order[3:5] == ["slipstream", "PyTorch"], "then each by itself, unless it failed"
     assert Fake.order[5:11] == ["slipstream", "PyTorch"] * 3 and len(Fake.order) == 14
     assert [rows[1][key] for key in ("tokens_per_second", "lowest", "highest", "turns")] == [100 / 3, 25, 50, 3]
     add_ratios(rows)
