@@ -21,6 +21,7 @@ from mlx.utils import tree_flatten
 
 from .activations import attention, gelu
 from .errors import SlipstreamError
+from .recompute import recomputed
 
 if TYPE_CHECKING:  # importing mlx_lm takes seconds: only what generates needs it
     from mlx_lm.models.cache import KVCache
@@ -149,10 +150,13 @@ class SlipstreamLM(nn.Module):
         pads = mx.arange(self.args.padded_vocab_size)[:, None] >= self.args.vocab_size
         self.wte.weight = mx.where(pads, 0.0, self.wte.weight)
 
-    def hidden_states(self, tokens: mx.array, cache: "Sequence[KVCache | SlotCache] | None" = None) -> mx.array:
+    def hidden_states(
+        self, tokens: mx.array, cache: "Sequence[KVCache | SlotCache] | None" = None, recompute: bool = False
+    ) -> mx.array:
         """Everything but the head: tokens [B, T] of integers -> [B, T, C].
 
-        With a cache, the tokens continue what the cache holds, and the cache grows by T.
+        With a cache, the tokens continue what the cache holds, and the cache grows by T. With `recompute`, the backward
+        pass works every block out a second time instead of keeping what is inside (see recompute.py).
         Raises SlipstreamError when they do not fit the context.
         """
         T = tokens.shape[1]
@@ -167,7 +171,7 @@ class SlipstreamLM(nn.Module):
             positions = mx.arange(offset, offset + T)
         x = self.embd_dropout(self.wte(tokens) + self.wpe(positions))
         for layer, block in enumerate(self.h):
-            x = block(x, cache[layer] if cache else None)
+            x = recomputed(block)(x) if recompute else block(x, cache[layer] if cache else None)
         return self.ln_f(x)
 
     def __call__(self, tokens: mx.array, cache: "Sequence[KVCache | SlotCache] | None" = None) -> mx.array:

@@ -17,6 +17,9 @@ class TrainArgs:
     steps: int = _setting(1000, "optimiser steps")
     batch_size: int = _setting(32, "rows in a step; a row is `context` tokens")
     accumulate: int = _setting(1, "cut each step's batch into this many parts to save memory; the result is the same")
+    recompute: bool = _setting(
+        False, "work every block out twice instead of keeping what is inside: less memory, about a quarter slower"
+    )
     context: int = _setting(512, "tokens in a row, at most the model's n_positions")
     question_context: int = _setting(
         0, "tokens in a row of questions, if not `context`: short rows ask from position 0, as a user does"
@@ -48,7 +51,11 @@ class TrainArgs:
             "eval_every": (1, 10**9), "eval_batches": (1, 10**6), "patience": (0, 10**6), "val_share": (0, 0.9),
             "mix": (0, 1), "seed": (0, 2**63 - 1),
         }  # fmt: skip
+        if self.recompute and self.dropout:
+            raise SlipstreamError("--recompute needs --dropout 0: the second time, dropout would draw other masks")
         for f in fields(self):
+            if f.name not in limits:
+                continue
             low, high = limits[f.name]
             if not low <= getattr(self, f.name) <= high:  # NaN fails this too
                 flag = f.name.replace("_", "-")

@@ -55,7 +55,7 @@ def make_step(
 
     def loss_fn(params, inputs, scored, targets, weights):
         model.update(params)
-        hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
+        hidden = model.hidden_states(inputs, recompute=args.recompute).reshape(-1, model.args.n_embd)[scored]
         return cross_entropy(hidden, model.wte.weight, targets, weights)
 
     value_and_grad = mx.value_and_grad(loss_fn)

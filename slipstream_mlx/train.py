@@ -305,6 +305,9 @@ def add_train_args(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="resume even if settings, data or vocabulary have changed")
     for f in dataclasses.fields(TrainArgs):
         flag = "--" + f.name.replace("_", "-")
+        if f.type is bool:
+            parser.add_argument(flag, action="store_true", default=None, help=f.metadata["help"])
+            continue
         parser.add_argument(flag, type=f.type, metavar="N" if f.type is int else "X", help=f.metadata["help"])
 
 
