@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from .checkpoint import TRAINING, load
+from .corpus.embedded import EXAMS as HANDWRITTEN
 from .corpus.embedded import handwritten_questions
 from .data import read_questions
 from .errors import Parser, SlipstreamError, command
@@ -21,10 +22,12 @@ EXAMS = {
     "heldout": "the 49 held-out questions",
     "dev": "the 49 dev questions (they pick the weights)",
     "strangers": "98 questions by another hand",
+    "outsiders": "150 questions by a third, first asked at the end",
     "seen_phrasing_unseen_fact": "tables: unseen fact, seen phrasing",
     "unseen_phrasing_seen_fact": "tables: unseen phrasing",
     "both_unseen": "tables: both unseen",
 }
+REPORTED = tuple(name for name in HANDWRITTEN if name != "dev")
 DOUBTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 BINS = 10
 SHOWN = 10
@@ -38,7 +41,7 @@ def ask_exams(folder: str, corpus: Path) -> dict[str, dict]:
     reports = {}
     for name in EXAMS:
         path = corpus / f"{name}.jsonl"
-        if name in ("heldout", "dev", "strangers"):
+        if name in HANDWRITTEN:
             reports[name] = evaluate_questions(model, tokenizer, handwritten_questions(name))
         elif path.is_file():
             reports[name] = evaluate_questions(model, tokenizer, read_questions([path]))
@@ -85,7 +88,7 @@ def stage(folder: Path) -> dict:
 def make_results(folder: str, base: str, corpus: Path, device: str) -> dict:
     """Everything that the page shows."""
     reports = ask_exams(folder, corpus)
-    asked = [row for name in ("heldout", "strangers") for row in reports[name]["rows"]]
+    asked = [row for name in REPORTED for row in reports[name]["rows"]]
     everything = [row for report in reports.values() for row in report["rows"]]
     return {
         "device": device,
@@ -103,11 +106,15 @@ def make_results(folder: str, base: str, corpus: Path, device: str) -> dict:
 
 def exam_table(results: dict, runs: list[dict]) -> str:
     """The exams as Markdown; `runs` are the same recipe with other seeds, whose scores stand beside."""
-    lines = ["| exam | right | of | accuracy | other seeds |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| exam | right | of | accuracy |", "| --- | --- | --- | --- |"]
     for name, exam in results["exams"].items():
-        others = ", ".join(f"{run['exams'][name]:.1%}" for run in runs if name in run["exams"]) or "-"
-        lines.append(f"| {EXAMS[name]} | {exam['correct']} | {exam['count']} | {exam['accuracy']:.1%} | {others} |")
-    return "\n".join(lines)
+        lines.append(f"| {EXAMS[name]} | {exam['correct']} | {exam['count']} | {exam['accuracy']:.1%} |")
+    if not runs:
+        return "\n".join(lines)
+    others = [
+        ", ".join(f"{run['exams'][name]:.1%}" for run in runs if name in run["exams"]) for name in results["exams"]
+    ]
+    return "\n".join(f"{line} {more} |" for line, more in zip(lines, ["other seeds", "---", *others], strict=True))
 
 
 def runs_table(runs: list[dict]) -> str:
@@ -133,6 +140,17 @@ def training_lines(results: dict) -> str:
     return "\n".join(lines)
 
 
+def kind_table(results: dict) -> str:
+    """Right answers by kind of question, for every exam by hand that was not used to pick the weights."""
+    exams = {name: results["exams"][name]["by_kind"] for name in REPORTED if name in results["exams"]}
+    lines = ["| kind | " + " | ".join(exams) + " | all |", "| --- |" + " --- |" * (len(exams) + 1)]
+    for kind in sorted({kind for by_kind in exams.values() for kind in by_kind}):
+        counts = [(by_kind.get(kind, {"correct": 0, "count": 0})) for by_kind in exams.values()]
+        counts.append({key: sum(c[key] for c in counts) for key in ("correct", "count")})
+        lines.append(f"| {kind} | " + " | ".join(f"{c['correct']} of {c['count']}" for c in counts) + " |")
+    return "\n".join(lines)
+
+
 def page(name: str, results: dict, runs: list[dict]) -> str:
     """The whole page as Markdown."""
 
@@ -144,9 +162,7 @@ def page(name: str, results: dict, runs: list[dict]) -> str:
         )
 
     doubt = "\n".join(f"| {d['sure']:.1f} | {d['answered']:.0%} | {d['right']:.0%} |" for d in results["doubt"])
-    kinds = "\n".join(
-        f"| {kind} | {t['correct']} | {t['count']} |" for kind, t in results["exams"]["heldout"]["by_kind"].items()
-    )
+    kinds = kind_table(results)
     same = [run for run in runs if run.get("same_recipe")]
     return f"""# {name}
 
@@ -166,8 +182,8 @@ what it says about articles it has not read, mistakes included. The dev answers 
 
 ## When it does not know
 
-`--sure X` makes the model say "I don't know." when it gives its own answer less than that probability. On the held-out
-and the strangers' questions:
+`--sure X` makes the model say "I don't know." when it gives its own answer less than that probability. On the
+questions by hand other than dev:
 
 | `--sure` | answers | right of those |
 | --- | --- | --- |
@@ -175,10 +191,8 @@ and the strangers' questions:
 
 ![calibration]({name}-calibration.png)
 
-## By kind, held-out
+## By kind
 
-| kind | right | of |
-| --- | --- | --- |
 {kinds}
 
 ## Ten right, verbatim

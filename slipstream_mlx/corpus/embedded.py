@@ -12,6 +12,7 @@ from .leakage import without_rewordings
 from .render import render_documents, render_questions
 
 LICENCE = "MIT"
+EXAMS = ("heldout", "dev", "strangers", "outsiders")  # hand-written questions that nothing may train on
 
 
 def handbook() -> Iterator[Document]:
@@ -45,8 +46,9 @@ def embedded_documents(seed: int = 0, facts: Facts = EMBEDDED, variants: int = 4
 def handwritten_questions(split: str) -> list[dict]:
     """Hand-written question rows, by `split`.
 
-    "train" is what the small models learn, and "quiz" what the large one learns besides: each fact in four wordings,
-    some three in ten made from F1DB. "dev" is to tune on, "heldout" to report on, "strangers" a second exam.
+    "train" is what the small models learn, and "quiz" what the large one learns besides: each fact in several wordings,
+    many of them made from F1DB. "dev" is to tune on, "heldout" to report on; "strangers" and "outsiders" are exams by
+    other hands.
     """
     root = resources.files(__package__) / "questions"
     files = [root / f"{split}.jsonl"]
@@ -69,5 +71,5 @@ def embedded_questions(seed: int = 0, phrasings: int = 1) -> list[dict]:
 
 def fit_to_train(rows: list[dict]) -> list[dict]:
     """The rows that are no rewording of a question of any exam."""
-    exams = [row for split in ("heldout", "dev", "strangers") for row in handwritten_questions(split)]
+    exams = [row for split in EXAMS for row in handwritten_questions(split)]
     return without_rewordings(rows, exams)
