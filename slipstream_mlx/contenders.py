@@ -18,6 +18,7 @@ import mlx.core as mx
 import numpy as np
 
 from . import checkpoint
+from .activations import on_gpu
 from .batch import generate_batch
 from .generate import generate_tokens
 from .model import ModelArgs, SlipstreamLM
@@ -53,7 +54,8 @@ class Task:
 
 
 def _peak() -> float:
-    mx.clear_cache()  # leave the room to the others
+    if on_gpu():
+        mx.clear_cache()  # leave the room to the others; a CPU has enough, and would pay a page fault for every 4 KiB
     return mx.get_peak_memory() / 2**30
 
 
