@@ -8,7 +8,9 @@ Matrices of the same shape are stacked over the layers and all biases and LayerN
 of eight layers is a few large operations and not three thousand small ones.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
@@ -89,11 +91,14 @@ class Optimizer:
                 rates[f"{group}_keep"] = 1 - lr * self.args.weight_decay * self.decays(group)
         return {name: mx.array(rate) for name, rate in rates.items()}
 
-    def update(self, parameters: dict, grads: dict, rates: dict[str, mx.array]) -> dict:
+    def update(
+        self, parameters: dict, grads: dict, rates: dict[str, mx.array], lanes: Sequence[mx.Stream] = ()
+    ) -> dict:
         """The new parameters; `state` moves on.
 
         Args:
             parameters: tree of float32 arrays; grads: the same tree, of any float type; rates: see there.
+            lanes: streams for the groups to take turns on; default: MLX's own.
         """
         flat, flat_grads = dict(tree_flatten(parameters)), dict(tree_flatten(grads))
         gathered = {group: self._gather(group, flat_grads) for group in self.groups}
@@ -102,20 +107,26 @@ class Optimizer:
             squares = [mx.sum(mx.square(g.astype(mx.float32))) for g in gathered.values()]
             scale = mx.minimum(self.args.grad_clip / (mx.sqrt(mx.sum(mx.stack(squares))) + 1e-6), 1.0)
         new: dict[str, mx.array] = {}
-        for group, g in gathered.items():
-            p, state, g = self._gather(group, flat), self.state[group], g.astype(mx.float32) * scale
-            if self.is_muon(group):
-                v = state["v"] = MOMENTUM * state["v"] + (1 - MOMENTUM) * g
-                ahead = MOMENTUM * v + (1 - MOMENTUM) * g  # Nesterov's look ahead
-                direction = orthogonalize(ahead.astype(self.dtype)).astype(mx.float32)
-                p = p - rates[f"{group}_lr"] * direction
-            else:
-                m = state["m"] = rates["beta1"] * state["m"] + (1 - rates["beta1"]) * g
-                v = state["v"] = rates["beta2"] * state["v"] + (1 - rates["beta2"]) * mx.square(g)
-                step = rates["lr"] * m / (mx.sqrt(v * rates["correct_v"]) + ADAM_EPS)
-                p = p * rates[f"{group}_keep"] - step
-            new |= self._scatter(group, p)
+        streams = itertools.cycle(lanes or [mx.default_stream(mx.default_device())])
+        for (group, g), stream in zip(gathered.items(), streams, strict=False):
+            with mx.stream(stream):
+                new |= self._scatter(group, self._stepped(group, self._gather(group, flat), g, scale, rates))
         return tree_unflatten(list(new.items()))
+
+    def _stepped(self, group: str, p: mx.array, g: mx.array, scale: mx.array, rates: dict[str, mx.array]) -> mx.array:
+        """A group's new parameters from its old ones and its gradient, still to be scaled; its state moves on."""
+        state, g = self.state[group], g.astype(mx.float32) * scale
+        if self.is_muon(group):
+            v = state["v"] = MOMENTUM * state["v"] + (1 - MOMENTUM) * g
+            ahead = MOMENTUM * v + (1 - MOMENTUM) * g  # Nesterov's look ahead
+            direction = orthogonalize(ahead.astype(self.dtype)).astype(mx.float32)
+            p = p - rates[f"{group}_lr"] * direction
+        else:
+            m = state["m"] = rates["beta1"] * state["m"] + (1 - rates["beta1"]) * g
+            v = state["v"] = rates["beta2"] * state["v"] + (1 - rates["beta2"]) * mx.square(g)
+            step = rates["lr"] * m / (mx.sqrt(v * rates["correct_v"]) + ADAM_EPS)
+            p = p * rates[f"{group}_keep"] - step
+        return p
 
 
 def orthogonalize(x: mx.array) -> mx.array:

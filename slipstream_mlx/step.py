@@ -12,6 +12,7 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_map
 
+from . import _blas
 from .activations import on_gpu
 from .data import Batch
 from .losses import cross_entropy, evaluate_cross_entropy
@@ -21,6 +22,7 @@ from .parallel import Team
 from .presets import TrainArgs
 
 CPU_CACHE = 4 << 30  # bytes
+CPU_LANES = 2
 
 
 def schedule(highest: float, args: TrainArgs, step: int) -> float:
@@ -41,6 +43,17 @@ def compute_dtype() -> mx.Dtype:
     return mx.bfloat16 if on_gpu() else mx.float32
 
 
+def make_lanes() -> list[mx.Stream]:
+    """Where the parts of a batch are computed side by side: one stream on a GPU, two on a CPU with as many cores.
+
+    MLX's elementwise work keeps one core busy, however many there are; so each half of the batch gets a stream, and
+    its matrix products half of the cores. Streams belong to the thread that makes them.
+    """
+    if on_gpu():
+        return [mx.default_stream(mx.default_device())]
+    return [mx.new_stream(mx.cpu) for _ in range(_blas.share_cores(CPU_LANES))]
+
+
 def make_step(
     model: SlipstreamLM, optimizer: Optimizer, args: TrainArgs, workers: Team | None = None
 ) -> Callable[[int, list[Batch]], mx.array]:
@@ -59,21 +72,23 @@ def make_step(
         return cross_entropy(hidden, model.wte.weight, targets, weights)
 
     value_and_grad = mx.value_and_grad(loss_fn)
+    lanes = make_lanes()
 
     # All that the step changes must be named as input and output, or compile would bake today's values in.
     state = [model.state, optimizer.state, mx.random.state]
 
     @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part_step(arrays, carried, rates):
+    def part_step(parts, carried, rates):
         params = model.trainable_parameters()
-        loss, grads = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
+        for arrays, lane in zip(parts, lanes, strict=False):
+            with mx.stream(lane):
+                found = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
+                carried = found if carried is None else tree_map(mx.add, found, carried)
         model.update(params)
-        if carried is not None:
-            loss, grads = loss + carried[0], tree_map(mx.add, grads, carried[1])
         if rates is None:  # more parts of this batch are to come
-            return loss, grads
-        loss, grads = workers.total((loss, grads))
-        model.update(optimizer.update(params, grads, rates))
+            return carried
+        loss, grads = workers.total(carried)
+        model.update(optimizer.update(params, grads, rates, lanes))
         return loss, None
 
     def step(number: int, batch: list[Batch]) -> mx.array:
@@ -81,7 +96,8 @@ def make_step(
         pieces = [piece for part in workers.share(batch) for piece in cut(part, args.accumulate)]
         carried = None
         for k, piece in enumerate(pieces):
-            carried = part_step(scored_arrays(piece), carried, rates if k + 1 == len(pieces) else None)
+            parts = scored_arrays(cut(piece, len(lanes)))
+            carried = part_step(parts, carried, rates if k + 1 == len(pieces) else None)
             mx.async_eval(carried, state)
         assert carried is not None
         return carried[0]
@@ -95,24 +111,30 @@ def cut(batch: Batch, parts: int) -> list[Batch]:
     return [(batch[0][a:b], batch[1][a:b], batch[2][a:b]) for a, b in itertools.pairwise(ends)]
 
 
-def scored_arrays(batch: Batch) -> tuple[mx.array, mx.array, mx.array, mx.array]:
-    """A batch for the device: inputs [B, T], and of the N scored tokens where they are, targets and weights, each [N].
+def scored_arrays(parts: list[Batch]) -> list[tuple[mx.array, mx.array, mx.array, mx.array]]:
+    """Batches for the device: inputs [B, T], and of the N scored tokens where they are, targets and weights, each [N].
 
     Tokens of no weight, most of a batch when only answers are scored, never reach the output head, the dearest product
-    of a small model. N is rounded up to eighths of a batch, because every new shape compiles the step again.
+    of a small model. N is the same for all, in eighths of the largest, because every new shape compiles the step again.
     """
-    inputs, targets, weights = batch
-    scored = np.flatnonzero(weights)
-    eighth = max(1, weights.size // 8)
-    scored = np.pad(scored, (0, -len(scored) % eighth or (0 if len(scored) else eighth)))
-    padding = np.arange(len(scored)) >= np.count_nonzero(weights)
-    kept = np.where(padding, 0, weights.reshape(-1)[scored])
-    return (
-        mx.array(inputs.astype(np.int32)),
-        mx.array(scored.astype(np.int32)),
-        mx.array(targets.reshape(-1)[scored].astype(np.int32)),
-        mx.array(kept.astype(np.float32)),
-    )
+    eighth = max(1, max(weights.size for _, _, weights in parts) // 8)
+    most = max(int(np.count_nonzero(weights)) for _, _, weights in parts)
+    room = eighth * max(1, -(-most // eighth))
+    arrays = []
+    for inputs, targets, weights in parts:
+        scored = np.flatnonzero(weights)
+        padding = np.arange(room) >= len(scored)
+        scored = np.pad(scored, (0, room - len(scored)))
+        kept = np.where(padding, 0, weights.reshape(-1)[scored])
+        arrays.append(
+            (
+                mx.array(inputs.astype(np.int32)),
+                mx.array(scored.astype(np.int32)),
+                mx.array(targets.reshape(-1)[scored].astype(np.int32)),
+                mx.array(kept.astype(np.float32)),
+            )
+        )
+    return arrays
 
 
 def evaluate(model: SlipstreamLM, batches: list[Batch], workers: Team | None = None) -> float:
@@ -124,7 +146,7 @@ def evaluate(model: SlipstreamLM, batches: list[Batch], workers: Team | None = N
     for batch in batches[
         workers.rank :: workers.size
     ]:  # not compiled: a few batches do not pay for the compiler's time
-        inputs, scored, targets, counts = scored_arrays(batch)
+        inputs, scored, targets, counts = scored_arrays([batch])[0]
         hidden = model.hidden_states(inputs).reshape(-1, model.args.n_embd)[scored]
         total += evaluate_cross_entropy(hidden, model.wte.weight[: model.args.vocab_size], targets, counts)
         mx.eval(total)
