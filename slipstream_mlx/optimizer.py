@@ -135,11 +135,30 @@ def orthogonalize(x: mx.array) -> mx.array:
     A polynomial of odd powers acts on singular values alone, so x p(xᵀx) needs nothing but matrix products.
     """
     a, b, c = NEWTON_SCHULZ
-    tall = x.shape[-2] > x.shape[-1]
-    x = x.swapaxes(-1, -2) if tall else x
     norm = mx.sqrt(mx.sum(mx.square(x.astype(mx.float32)), axis=(-2, -1), keepdims=True))
     x = x / (norm + 1e-7).astype(x.dtype)
+    tall = x.shape[-2] > x.shape[-1]
+    if x.dtype == mx.float32 and max(x.shape[-2:]) >= 2 * min(x.shape[-2:]):
+        factor = _gram_factor(x.swapaxes(-1, -2) @ x if tall else x @ x.swapaxes(-1, -2))
+        return x @ factor if tall else factor @ x
+    x = x.swapaxes(-1, -2) if tall else x
     for _ in range(ROUNDS):
         gram = x @ x.swapaxes(-1, -2)
         x = mx.addmm(x, mx.addmm(gram, gram, gram, alpha=c, beta=b), x, beta=a)
     return x.swapaxes(-1, -2) if tall else x
+
+
+def _gram_factor(gram: mx.array) -> mx.array:
+    """What all rounds together multiply an oblong matrix by, from the square of its short side, [..., n, n].
+
+    A round turns x into p x and so its square g = x xᵀ into p g p: the long side need not take part. For 1 : 4 that is
+    50 n³ instead of 90 n³ operations. Only in float32: from round to round, bfloat16's errors would grow.
+    """
+    a, b, c = NEWTON_SCHULZ
+    one = a * mx.eye(gram.shape[-1])
+    factor = step = mx.addmm(one + b * gram, gram, gram, alpha=c)
+    for _ in range(ROUNDS - 1):
+        gram = step @ gram @ step
+        step = mx.addmm(one + b * gram, gram, gram, alpha=c)
+        factor = step @ factor
+    return factor
