@@ -245,28 +245,45 @@ def shares(sets: Iterable[TokenSet], share: float) -> list[tuple[TokenSet, float
 
 
 def pack(data: TokenSet, order: Iterable[int], length: int, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lay documents end to end in rows of `length` tokens: tokens [R, length] and scored [R, length].
+    """Lay documents out in rows of `length` tokens: tokens [R, length] and scored [R, length].
 
-    A text runs on from one row to the next. A pair goes into the next row when it does not fit, and the gap is
-    padding that is not scored; one longer than a row loses its beginning, for its answer stands at the end.
+    Texts stand end to end and run on from one row to the next. A pair is never cut: it goes into the row whose room it
+    fills best, or begins a new one, and what room is left at the end is padding that is not scored. (Laid end to end,
+    pairs of 24 tokens leave a fifth of each row of 64 empty.) One longer than a row loses its beginning, for its
+    answer stands at the end.
     """
+    if data.whole:
+        rows = _best_fit(data, order, length)
+    else:
+        spans = [(data.starts[index], data.starts[index + 1]) for index in order]
+        rows = [spans] if spans else []
     tokens, scored = [], []
-    used = 0
-    for index in order:
-        start, end = data.starts[index], data.starts[index + 1]
-        if data.whole:
-            start = max(start, end - length)
-            if (gap := -used % length) and end - start > gap:
-                tokens.append(np.full(gap, pad_id, data.tokens.dtype))
-                scored.append(np.zeros(gap, bool))
-                used += gap
-        tokens.append(data.tokens[start:end])
-        scored.append(data.scored[start:end])
-        used += end - start
-    gap = -used % length
-    tokens.append(np.full(gap, pad_id, data.tokens.dtype))
-    scored.append(np.zeros(gap, bool))
+    for spans in rows:
+        used = sum(end - start for start, end in spans)
+        gap = -used % length
+        tokens += [*(data.tokens[start:end] for start, end in spans), np.full(gap, pad_id, data.tokens.dtype)]
+        scored += [*(data.scored[start:end] for start, end in spans), np.zeros(gap, bool)]
+    if not rows:
+        return np.zeros((0, length), data.tokens.dtype), np.zeros((0, length), bool)
     return np.concatenate(tokens).reshape(-1, length), np.concatenate(scored).reshape(-1, length)
+
+
+def _best_fit(data: TokenSet, order: Iterable[int], length: int) -> list[list[tuple[int, int]]]:
+    """The pairs' (start, end) by row: each in the open row with the least room that still holds it."""
+    rows: list[list[tuple[int, int]]] = []
+    with_room: list[list[int]] = [[] for _ in range(length + 1)]  # room left -> rows that have just that
+    starts = data.starts.tolist()
+    for index in order:
+        start, end = starts[index], starts[index + 1]
+        start = max(start, end - length)
+        size = end - start
+        room = next((room for room in range(size, length) if with_room[room]), length)
+        row = with_room[room].pop() if room < length else len(rows)
+        if row == len(rows):
+            rows.append([])
+        rows[row].append((start, end))
+        with_room[room - size].append(row)
+    return rows
 
 
 class RowStream:

@@ -100,7 +100,7 @@ PRESETS: dict[str, Preset] = {
         ),
         finetune=TrainArgs(steps=200, batch_size=12, context=64, lr=1e-4, min_lr=1e-5, warmup_steps=20),
     ),
-    # The quickstart: some three and a half minutes on two CPU cores, both stages together. One wide layer learnt more
+    # The quickstart: some four minutes on two CPU cores, both stages together. One wide layer learnt more
     # facts in that time than two or three narrow ones (experiment_log.md, 2026-11-22).
     "nano": Preset(
         model=ModelArgs(vocab_size=2048, n_positions=128, n_embd=256, n_layer=1, n_head=4),
@@ -119,14 +119,14 @@ PRESETS: dict[str, Preset] = {
         ),
         # Short rows: a question is asked from position 0, with no other question in sight.
         finetune=TrainArgs(
-            steps=580,
+            steps=800,
             batch_size=32,
             context=64,
             lr=2e-3,
             min_lr=1e-4,
             muon_lr=0.007,
             warmup_steps=20,
-            eval_every=145,
+            eval_every=200,
             eval_batches=5,
             mix=0.1,
         ),

@@ -39,9 +39,19 @@ def test_packed_text_runs_on_without_loss(lengths, row):
 def test_packed_pairs_are_never_cut(lengths, row):
     data = token_set(lengths, whole=True)
     tokens, scored = pack(data, range(len(lengths)), row, PAD)
-    assert tokens[scored].tolist() == list(range(sum(lengths)))
+    assert sorted(tokens[scored].tolist()) == list(range(sum(lengths))) and (tokens[~scored] == PAD).all()
+    text = ["," + ",".join(map(str, r.tolist())) + "," for r in tokens]
     for start, end in zip(data.starts, data.starts[1:], strict=False):
-        assert any(set(range(start, end)) <= set(r.tolist()) for r in tokens)
+        assert any("," + ",".join(map(str, range(start, end))) + "," in r for r in text), "in one piece, in one row"
+
+
+def test_a_pair_fills_the_room_that_it_fills_best():
+    tokens, _ = pack(token_set([6, 5, 4, 2, 3], whole=True), range(5), 9, PAD)
+    assert tokens.tolist() == [
+        [0, 1, 2, 3, 4, 5, 15, 16, PAD],
+        [6, 7, 8, 9, 10, 11, 12, 13, 14],
+        [17, 18, 19, PAD, PAD, PAD, PAD, PAD, PAD],
+    ]
 
 
 def test_a_pair_longer_than_a_row_keeps_its_answer():
