@@ -1,9 +1,10 @@
 """What is rendered from F1DB's races is true, reads well, is the same for the same seed, and needs little memory."""
 
 import os
+import random
 import re
 import tracemalloc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import islice
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 import tiny_f1db
 
 from slipstream_mlx.corpus import templates_races
+from slipstream_mlx.corpus.ask import facts_to_ask
 from slipstream_mlx.corpus.f1db import load_facts
 from slipstream_mlx.corpus.facts import EMBEDDED
 from slipstream_mlx.corpus.question_templates import QUESTIONS
 from slipstream_mlx.corpus.records import holders, records
 from slipstream_mlx.corpus.render import render_documents, render_questions
+from slipstream_mlx.corpus.render_statements import LINES, STATEMENTS, state, statement_documents
 from slipstream_mlx.corpus.scoring import is_correct
 from slipstream_mlx.corpus.splits import SPLITS, held_templates, is_held_fact, split_of, split_questions
 from slipstream_mlx.corpus.templates_circuits import CIRCUIT_STORY, GRAND_PRIX
@@ -24,11 +27,12 @@ from slipstream_mlx.corpus.templates_races import RACE
 from slipstream_mlx.corpus.templates_records import NATION, RECORDS
 from slipstream_mlx.corpus.templates_seasons import STORY
 from slipstream_mlx.corpus.templates_teams import ENGINE, TEAM_STORY
-from slipstream_mlx.corpus.words import article, ordinal, points
+from slipstream_mlx.corpus.words import article, fits, ordinal, points
 
 REAL = os.environ.get("SLIPSTREAM_F1DB")
 BAD_TEXT = re.compile(
-    r"[{}]|\bNone\b(?! of)|\(\)|\.\.|,\.| [,.?]|  |\b(the the|The the|the The|a a|of of|in in|at at)\b"
+    r"[{}]|\bNone\b(?! of| retired| dropped| fell)|\(\)|\.\.|,\.| [,.?]|  "
+    r"|\b(the the|The the|the The|a a|of of|in in|at at)\b"
     r"|\b[Aa] (?!E(nsign|ur|meryson)|O)[AEIO][a-z]|\b[Aa]n [BCDGJKPQTVWYZ][a-z]"  # a Italian, an British
     r"|\bwon \S+ wins?\b|\bone (titles|wins|races|turns|laps|points|cars|starts|seasons|times)\b"
 )
@@ -241,6 +245,8 @@ def test_samples_are_capped_and_do_not_depend_on_the_order(questions):
 @pytest.mark.slow
 def test_the_real_f1db(tmp_path):
     facts = load_facts(Path(REAL), tmp_path / "tables.json")
+    for race in facts.races:  # at Indianapolis F1DB gives every car a place, whether it ran to the end or not
+        assert (race.retired is None) == (race.classified is None) == (race.grand_prix == "Indianapolis 500")
     assert bad_places(document.text for document in render_documents(facts, variants=1)) == []
     answers, n = {}, 0
     for row in render_questions(facts, phrasings=8):
@@ -249,3 +255,27 @@ def test_the_real_f1db(tmp_path):
         assert not BAD_TEXT.search(row["question"]), row
         assert answers.setdefault(row["question"], row["answer"]) == row["answer"], row
     assert n > 300_000
+
+
+def test_every_fact_is_told_in_sentences_of_its_own(facts):
+    rng, kinds = random.Random(0), {key for key in QUESTIONS if not key.startswith("record.")}
+    assert set(STATEMENTS) == kinds
+    assert all(len(set(texts)) == len(texts) >= 6 for texts in STATEMENTS.values())
+    for key, _, context in facts_to_ask(facts):
+        keywords = context["keywords"][QUESTIONS[key].keywords]
+        for template in STATEMENTS.get(key, ()):
+            if not fits(template, context):
+                continue
+            sentence = state(template, context, rng)
+            assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+            if key != "circuit.direction":  # its keywords tell clockwise from anti-clockwise by the verb
+                assert is_correct(sentence, keywords), sentence
+
+
+def test_each_fact_is_told_as_often_as_any_other(facts):
+    texts = [document.text.split("\n") for document in statement_documents(facts, random.Random(0), 4)]
+    assert max(map(len, texts)) <= LINES
+    asked = sum(key in STATEMENTS for key, _, _ in facts_to_ask(facts))
+    assert sum(map(len, texts)) == 4 * asked
+    born = Counter(line for text in texts for line in text if "Damon Hill" in line and "Hampstead" in line)
+    assert sum(born.values()) == 4 == len(born)  # in four wordings

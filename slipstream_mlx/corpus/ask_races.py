@@ -64,6 +64,12 @@ def race_base(facts: Facts, race: Race) -> Context:
     }
 
 
+def _retirements(race: Race) -> str | None:
+    if race.retired is None:
+        return None
+    return capital(count(len(race.retired), "car")) if race.retired else "None"
+
+
 def _race_context(facts: Facts, race: Race) -> Context:
     winner, grid = race.winner.drivers, race.winner.grid
     circuit = facts.circuit_by_name[race.circuit]
@@ -84,7 +90,7 @@ def _race_context(facts: Facts, race: Race) -> Context:
         "laps": capital(count(race.laps, "lap")),
         "margin": _margin(race.margin) if race.margin else None,
         "grid": capital(from_grid(grid)) if grid else None,
-        "retirements": capital(count(len(race.retired), "car")) if race.retired else "None",
+        "retirements": _retirements(race),
         "leader": race.leader,
         "round": race.round,
         "sprint": race.sprint_winner,
@@ -100,7 +106,7 @@ def _race_context(facts: Facts, race: Race) -> Context:
             "laps": kw.amount(race.laps),
             "margin": _margin_keywords(race.margin) if race.margin else [],
             "grid": kw.grid(grid) if grid else [],
-            "retirements": kw.amount(len(race.retired)),
+            "retirements": kw.amount(len(race.retired or ())),
             "leader": kw.people(facts, [race.leader] if race.leader else []),
             "round": kw.nth(race.round),
             "sprint": kw.people(facts, [race.sprint_winner] if race.sprint_winner else []),
@@ -113,7 +119,7 @@ def race_facts(facts: Facts) -> Iterator[Fact]:
         context = _race_context(facts, race)
         solo = all(len(place.drivers) == 1 for place in race.podium)
         yield "race.winner", race.key, context
-        for key in ("pole", "circuit", "date", "laps", "retirements", "round"):
+        for key in ("pole", "circuit", "date", "laps", "round", *(("retirements",) if context["retirements"] else ())):
             yield f"race.{key}", race.key, context
         if solo:
             for key in ("team", "second", "third", "podium", "margin", "grid"):

@@ -83,6 +83,7 @@ def circuit_facts(facts: Facts) -> Iterator[Fact]:
             "length": f"{row.length_km:.3f}",
             "turns": capital(count(row.turns, "turn")),
             "runs": f"It runs {row.direction}.",
+            "direction": row.direction,
             "races": capital(count(row.races, "race")),
             "keywords": {
                 "country": kw.ground(row.country),

@@ -129,7 +129,7 @@ def race_context(facts: Facts, race: Race) -> Context:
     same = before is not None and solo and before.winner.drivers == race.winner.drivers
     third = race.third if race.third and len(race.third.drivers) == 1 else None
     lapped = bool(race.margin and "lap" in race.margin)
-    retired = dict(race.retired)
+    retired = dict(race.retired or ())
     return {
         **list_context(facts, race),
         "f1": ("Formula One", "Formula 1", "F1"),
@@ -170,10 +170,10 @@ def race_context(facts: Facts, race: Race) -> Context:
         "sprint": race.sprint_winner,
         "fastest_lap": race.fastest_lap,
         "starters": number(race.starters),
-        "finishers": number(race.classified),
+        "finishers": number(race.classified) if race.classified is not None else None,
         "retirements": number(len(retired)) if len(retired) > 1 else None,
         "one_retired": True if len(retired) == 1 else None,
-        "none_retired": True if not retired else None,
+        "none_retired": True if race.retired == () else None,
         "reason": _REASONS.get(retired.get(race.pole, "")),
         "leader": race.leader,
         "leader_points": points(race.leader_points),

@@ -65,6 +65,7 @@ def _race(index: Index, key: str, year: int, race: dict, rows: list[Row]) -> Rac
     winner, leading_team = _place(index, rows, 1), race["leading_team"]
     if not winner:
         raise KeyError(f"{key} has no winner")
+    all_placed = race["grandPrixId"] == "indianapolis"  # every car has a place there, those that broke down too
     return Race(
         key=key,
         year=year,
@@ -91,8 +92,10 @@ def _race(index: Index, key: str, year: int, race: dict, rows: list[Row]) -> Rac
         fastest_time=fastest[0][2] if fastest else None,
         fastest_lap=fastest[0][3] if len(fastest) == 1 else None,
         starters=len(cars),
-        classified=sum(isinstance(row.position, int) for row in cars),
-        retired=tuple((index.driver(r.driver), r.reason or "") for r in cars if r.position == "DNF"),
+        classified=None if all_placed else sum(isinstance(row.position, int) for row in cars),
+        retired=None
+        if all_placed
+        else tuple((index.driver(r.driver), r.reason or "") for r in cars if r.position == "DNF"),
         sprint_winner=next((index.driver(row[0]) for row in race["sprint"] if row[3] == 1), None),
         leader=index.driver(leader[0]) if leader[0] else None,
         leader_points=leader[1],
@@ -204,7 +207,7 @@ def _drivers(index: Index) -> Iterator[Driver]:
             nationality=index.tables["countries"][row["nationalityCountryId"]]["demonym"],
             country=index.country(row["nationalityCountryId"]),
             born=row["dateOfBirth"],
-            birthplace=row["placeOfBirth"],
+            birthplace=row["placeOfBirth"].removeprefix("near "),
             birth_country=index.country(row["countryOfBirthCountryId"]),
             died=row.get("dateOfDeath"),
             number=_number(starts),

@@ -181,7 +181,7 @@ def _races(facts: Facts) -> Iterator[Record]:
         yield Record("closest", "race", (race.key,),
                      {**_race_context(facts, race), "count": race.margin, "winner": winner})  # fmt: skip
     for key, value, sign in (
-        ("most_retirements", lambda race: len(race.retired), 1),
+        ("most_retirements", lambda race: len(race.retired or ()), 1),
         ("shortest_race", lambda race: race.distance_km, -1),
         ("longest_race", lambda race: race.distance_km if race.grand_prix != "Indianapolis 500" else 0, 1),
         ("furthest_back", lambda race: race.winner.grid or 0, 1),

@@ -19,6 +19,7 @@ from .render_drivers import driver_documents
 from .render_races import race_documents
 from .render_records import nation_documents, record_documents
 from .render_seasons import season_documents
+from .render_statements import statement_documents
 from .render_teams import engine_documents, team_documents
 from .templates import AGGREGATES, CHAMPION, CIRCUIT, SEASON, TEAM
 from .words import Context, capital, count, fill, listing, the_circuit, the_country
@@ -163,10 +164,13 @@ def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator
 
     From the embedded facts: each season, champion, team and circuit. Facts with races (from F1DB) add articles from
     several points of view: the race, the driver, the season, the team, the circuit, the Grand Prix, the engine and the
-    country. The same seed gives the same documents in the same order; they are made one at a time.
+    country, and every fact twice as often in a sentence of its own. The same seed gives the same documents in the same
+    order; they are made one at a time.
     """
     rng = random.Random(seed)
     yield from _row_documents(facts, rng, variants)
     yield from _aggregate_documents(facts, rng, variants)
-    for part in _F1DB_PARTS if facts.races else ():
-        yield from part(facts, rng, variants)
+    if facts.races:
+        for part in _F1DB_PARTS:
+            yield from part(facts, rng, variants)
+        yield from statement_documents(facts, rng, 2 * variants)

@@ -44,8 +44,8 @@ class Race:
     fastest_time: str | None
     fastest_lap: int | None
     starters: int
-    classified: int
-    retired: tuple[tuple[str, str], ...]  # (driver, F1DB's reason)
+    classified: int | None  # None where F1DB gives every car a place (Indianapolis)
+    retired: tuple[tuple[str, str], ...] | None  # (driver, F1DB's reason)
     sprint_winner: str | None
     leader: str | None  # of the championship after this race
     leader_points: float
