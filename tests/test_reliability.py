@@ -188,8 +188,10 @@ def test_a_spike_is_survived(tmp_path):
     real = make_batches([(tokens, 1.0)], ARGS.batch_size, ARGS.context, 299, ARGS.seed)
 
     def spiked(step):
-        ((inputs, targets, weights),) = real(step)
-        return [(inputs, (targets + 97) % 299, weights * 1e6) if step == 60 else (inputs, targets, weights)]
+        (batch,) = real(step)
+        return [
+            batch._replace(targets=(batch.targets + 97) % 299, weights=batch.weights * 1e6) if step == 60 else batch
+        ]
 
     record, _ = run(tmp_path / "a", dataclasses.replace(ARGS, steps=120, eval_every=10), batches=spiked)
     losses = [row["loss"] for row in record["history"]]
