@@ -38,10 +38,15 @@ help: ## this list
 	@echo
 	@echo '  variables: PRESET=NAME CORPUS="PATHS" STEPS=N RESUME=1     preset now: $(PRESET)'
 
-setup: $(VENV)/.ready ## make .venv and install what is needed
+# One step of training is tried at once: what is missing (a C++ compiler, on Linux) shows here and not an hour into a
+# run, and on a CPU MLX compiles its kernels in that step, 50 of them, and keeps them for all that follow.
+setup: $(VENV)/.ready ## make .venv, install what is needed, and try one step
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@echo "trying one step of training (a minute, the first time on a CPU)"
+	@$(SLIP).train --preset nano --steps 1 --out $(VENV)/trial > $(VENV)/trial.log
+	@rm -rf $(VENV)/trial
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
