@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .corpus import Document
-from .corpus.embedded import embedded_documents, fit_to_train, handwritten_questions
+from .corpus.embedded import embedded_documents, fit_to_train, handwritten_questions, retold
 from .corpus.f1db import load_facts
 from .corpus.facts import EMBEDDED
 from .corpus.leakage import never_asked
@@ -127,9 +127,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--variants",
         type=int,
-        default=8,
+        default=4,
         metavar="N",
-        help="texts about each thing in the tables, half articles and half notes (default: %(default)s)",
+        help="texts about each thing in the tables, half articles and half notes, and twice as many tellings of each "
+        "fact by itself (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
@@ -138,7 +139,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     facts = load_facts(Path(args.f1db)) if Path(args.f1db).is_dir() else EMBEDDED
-    documents = embedded_documents(facts=facts, variants=args.variants)
+    documents = [*embedded_documents(facts=facts, variants=args.variants), *retold()]
     if Path(args.wikipedia).is_dir():
         documents += read_articles(Path(args.wikipedia))
     documents = settle_splits(documents, args.val_share)

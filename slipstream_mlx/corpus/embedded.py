@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import random
 from collections.abc import Iterator
 from importlib import resources
 
@@ -35,6 +36,24 @@ def handbook() -> Iterator[Document]:
                 licence=LICENCE,
                 split="validation" if held_back else "train",
             )
+
+
+def retold(seed: int = 0, orders: int = 2) -> Iterator[Document]:
+    """The facts of the handbook's training articles once more, a line each: in two wordings, each in `orders` orders.
+
+    An article tells a thing once, and most of it of "he" and "there". What stands in one wording is learnt by heart and
+    not found by a question in other words; and a line that names its subject says what it is about by itself.
+    """
+    rng = random.Random(seed)
+    root = resources.files(__package__) / "retold"
+    for category in sorted(root.iterdir(), key=lambda p: p.name):
+        for path in sorted(category.iterdir(), key=lambda p: p.name):
+            source = f"handbook/{category.name}/{path.name.removesuffix('.txt')}.md"
+            for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
+                lines = block.split("\n")
+                for _ in range(orders):
+                    text = "\n".join(rng.sample(lines, len(lines)))
+                    yield Document(text=text, title=path.name, source=source, licence=LICENCE, split="train")
 
 
 def embedded_documents(seed: int = 0, facts: Facts = EMBEDDED, variants: int = 4) -> list[Document]:
