@@ -20,7 +20,6 @@ import numpy as np
 from . import checkpoint
 from .activations import on_gpu
 from .batch import generate_batch
-from .data import Batch
 from .generate import generate_tokens
 from .model import ModelArgs, SlipstreamLM
 from .optimizer import Optimizer
@@ -69,7 +68,7 @@ def slipstream_training(task: Task, muon: bool) -> tuple[Run, Peak]:
     step = make_step(model, optimizer, args)
     tokens = np.random.default_rng(0).integers(0, shape.vocab_size, (args.batch_size, args.context + 1))
     weights = np.full((args.batch_size, args.context), 1 / (args.batch_size * args.context), np.float32)
-    batch = Batch(tokens[:, :-1], tokens[:, 1:], weights)
+    batch = (tokens[:, :-1], tokens[:, 1:], weights)
 
     def run(count: int) -> float:
         began, losses = time.perf_counter(), []

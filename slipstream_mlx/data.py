@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,19 +22,7 @@ from .prompts import encode_pair
 from .tokenizer import Tokenizer
 
 TEXT_SUFFIXES = (".txt", ".md")
-
-
-class Batch(NamedTuple):
-    """Rows of tokens for a step, or a part of them.
-
-    inputs, targets: [B, T] token ids. weights: [B, T] float32, what each target counts in the loss. lookup: the rows
-    ask for facts that the texts tell: they are to teach how a fact is found, and not the fact (see step.py).
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-    lookup: bool = False
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, weights, each [B, T]
 
 
 # Reading files -------------------------------------------------------------------------------------------------
@@ -172,15 +159,13 @@ class TokenSet:
     """Documents as one flat array.
 
     tokens: [N] uint16, or uint32 for a vocabulary over 65,536. scored: [N] bool, which tokens are to be predicted.
-    starts: [D + 1] int64, where each document begins. whole: documents are never cut in two (questions). lookup: they
-    are questions whose answers stand in the texts too.
+    starts: [D + 1] int64, where each document begins. whole: documents are never cut in two (questions).
     """
 
     tokens: np.ndarray
     scored: np.ndarray
     starts: np.ndarray
     whole: bool
-    lookup: bool = False
     fingerprint: str = field(default="")
 
     def __post_init__(self):
@@ -191,16 +176,14 @@ class TokenSet:
         return len(self.starts) - 1
 
 
-def _token_set(
-    pieces: Iterable[tuple[np.ndarray, np.ndarray]], vocab_size: int, whole: bool, lookup: bool = False
-) -> TokenSet:
+def _token_set(pieces: Iterable[tuple[np.ndarray, np.ndarray]], vocab_size: int, whole: bool) -> TokenSet:
     dtype = np.uint16 if vocab_size <= 1 << 16 else np.uint32
     tokens, scored, lengths = [np.empty(0, dtype)], [np.empty(0, bool)], [0]
     for ids, mask in pieces:
         tokens.append(ids.astype(dtype))
         scored.append(mask)
         lengths.append(len(ids))
-    return TokenSet(np.concatenate(tokens), np.concatenate(scored), np.cumsum(lengths), whole, lookup)
+    return TokenSet(np.concatenate(tokens), np.concatenate(scored), np.cumsum(lengths), whole)
 
 
 def encode_documents(documents: Iterable[Document], tokenizer: Tokenizer) -> TokenSet:
@@ -217,9 +200,7 @@ def encode_documents(documents: Iterable[Document], tokenizer: Tokenizer) -> Tok
     return _token_set(pieces(), tokenizer.vocab_size, whole=False)
 
 
-def encode_questions(
-    questions: Iterable[dict], tokenizer: Tokenizer, score_prompts: bool, lookup: bool = False
-) -> TokenSet:
+def encode_questions(questions: Iterable[dict], tokenizer: Tokenizer, score_prompts: bool) -> TokenSet:
     """Question-answer pairs as tokens. Only answers are scored, unless `score_prompts` says the questions too."""
 
     def pieces():
@@ -227,7 +208,7 @@ def encode_questions(
             ids, mask = encode_pair(tokenizer, row["question"], row["answer"])
             yield ids, np.ones_like(mask) if score_prompts else mask
 
-    return _token_set(pieces(), tokenizer.vocab_size, whole=True, lookup=lookup)
+    return _token_set(pieces(), tokenizer.vocab_size, whole=True)
 
 
 def encode_by_origin(documents: Iterable[Document], tokenizer: Tokenizer) -> dict[str, TokenSet]:
@@ -238,19 +219,13 @@ def encode_by_origin(documents: Iterable[Document], tokenizer: Tokenizer) -> dic
     return {f"text: {name}": encode_documents(groups[name], tokenizer) for name in sorted(groups)}
 
 
-def encode_questions_by_origin(
-    questions: Iterable[dict], tokenizer: Tokenizer, lookup: bool = False
-) -> dict[str, TokenSet]:
-    """Questions, scored on their answers, as one token set for those by hand and one for those made from tables.
-
-    lookup: what is asked from tables, the texts tell too; these questions are to teach no more than looking it up.
-    """
+def encode_questions_by_origin(questions: Iterable[dict], tokenizer: Tokenizer) -> dict[str, TokenSet]:
+    """Questions, scored on their answers, as one token set for those by hand and one for those made from tables."""
     groups = defaultdict(list)
     for row in questions:
         groups["tables" if "template" in row else "by hand"].append(row)
     return {
-        f"questions: {name}": encode_questions(groups[name], tokenizer, False, lookup and name == "tables")
-        for name in sorted(groups)
+        f"questions: {name}": encode_questions(groups[name], tokenizer, score_prompts=False) for name in sorted(groups)
     }
 
 
@@ -357,39 +332,37 @@ def make_batches(
         sources: token sets with the share of a batch's tokens, and of its loss, that each gets; shares sum to one.
         batch_size, context: a batch has about as many tokens as `batch_size` rows of `context`.
         question_context: how long the rows of questions are, if not `context`; they are then a part of their own.
-            So are those of questions that only teach to look up.
     Returns:
         weights are float32 and sum to one over the parts: a source's share is spread evenly over its scored tokens,
         so that short answers are not drowned by long articles.
     """
-    by_kind: dict[tuple[int, bool], list[tuple[TokenSet, float, int]]] = defaultdict(list)
+    by_length: dict[int, list[tuple[TokenSet, float, int]]] = defaultdict(list)
     for number, (data, share) in enumerate((data, share) for data, share in sources if share > 0):
         length = question_context if data.whole and question_context else context
-        by_kind[length, data.lookup].append((data, share, seed + 7919 * number))
+        by_length[length].append((data, share, seed + 7919 * number))
     parts = []
-    for (length, lookup), members in by_kind.items():
+    for length, members in by_length.items():
         total = sum(share for _, share, _ in members)
         rows = max(1, round(batch_size * context * total / length))
         counts = _share_rows([share / total for _, share, _ in members], rows)
-        streams = [
+        parts.append([
             (RowStream(data, length + 1, pad_id, own_seed), n, share)
             for (data, share, own_seed), n in zip(members, counts, strict=True) if n
-        ]  # fmt: skip
-        parts.append((streams, lookup))
+        ])  # fmt: skip
 
-    def part(step: int, members: list[tuple[RowStream, int, float]], lookup: bool) -> Batch:
+    def part(step: int, members: list[tuple[RowStream, int, float]]) -> Batch:
         tokens, weights = [], []
         for stream, n, share in members:
             rows, scored = stream.rows(step * n, n)
             tokens.append(rows)
             weights.append(scored[:, 1:] * (share / max(1, scored[:, 1:].sum())))
         all_tokens = np.concatenate(tokens)
-        return Batch(all_tokens[:, :-1], all_tokens[:, 1:], np.concatenate(weights).astype(np.float32), lookup)
+        return all_tokens[:, :-1], all_tokens[:, 1:], np.concatenate(weights).astype(np.float32)
 
     def batch(step: int) -> list[Batch]:
-        made = [part(step, members, lookup) for members, lookup in parts]
-        total = max(sum(piece.weights.sum() for piece in made), 1e-9)
-        return [piece._replace(weights=piece.weights / total) for piece in made]
+        made = [part(step, members) for members in parts]
+        total = sum(weights.sum() for _, _, weights in made)
+        return [(inputs, targets, weights / max(total, 1e-9)) for inputs, targets, weights in made]
 
     return batch
 
@@ -422,5 +395,5 @@ def validation_batches(data: TokenSet, batch_size: int, context: int, pad_id: in
         weights = scored[rows, 1:].astype(np.float32)
         if short:
             weights[-short:] = 0
-        batches.append(Batch(tokens[rows, :-1], tokens[rows, 1:], weights))
+        batches.append((tokens[rows, :-1], tokens[rows, 1:], weights))
     return batches

@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     model = SlipstreamLM(trained.args, dropout=args.dropout)
     model.update(trained.parameters())
     texts = encode_by_origin(split_documents(documents, args.val_share)[0], tokenizer)
-    pairs = encode_questions_by_origin(questions, tokenizer, args.lookup)
+    pairs = encode_questions_by_origin(questions, tokenizer)
     held_back = encode_questions(dev, tokenizer, score_prompts=False)
     eos = tokenizer.eos_id
     sources = [*shares(pairs.values(), 1 - args.mix), *shares(texts.values(), args.mix)]

@@ -42,10 +42,10 @@ class Team:
     def share(self, batch: list[Batch]) -> list[Batch]:
         """This process's rows of each part of a batch. Raises SlipstreamError if there are none."""
         mine = []
-        for part in batch:
-            here = slice(*(len(part.inputs) * rank // self.size for rank in (self.rank, self.rank + 1)))
-            if len(part.inputs[here]):
-                mine.append(Batch(part.inputs[here], part.targets[here], part.weights[here], part.lookup))
+        for inputs, targets, weights in batch:
+            here = slice(*(len(inputs) * rank // self.size for rank in (self.rank, self.rank + 1)))
+            if len(inputs[here]):
+                mine.append((inputs[here], targets[here], weights[here]))
         if not mine:
             raise SlipstreamError(f"a batch has fewer rows than there are processes ({self.size}): raise --batch-size")
         return mine

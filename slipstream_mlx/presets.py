@@ -40,10 +40,6 @@ class TrainArgs:
     patience: int = _setting(0, "stop after this many validations without a better loss; 0 never stops early")
     val_share: float = _setting(0.05, "share of the documents held back for validation")
     mix: float = _setting(0.5, "pretraining: share of questions; finetuning: share of corpus, against forgetting")
-    lookup: bool = _setting(
-        False,
-        "questions from tables do not train the feed-forward layers: facts come from text, questions ask for them",
-    )
     seed: int = _setting(1, "seed of weights, data order and dropout")
 
     def __post_init__(self):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_map, tree_map_with_path
+from mlx.utils import tree_map
 
 from . import _blas
 from .activations import on_gpu
@@ -66,8 +66,8 @@ def make_step(
     if not on_gpu():  # MLX gives the system back all but 32 MiB after each step, and every page costs a fault again
         mx.set_cache_limit(CPU_CACHE)
 
-    def loss_fn(params, inputs, scored, targets, weights, lookup):
-        model.update(tree_map_with_path(without_memory, params) if lookup else params)
+    def loss_fn(params, inputs, scored, targets, weights):
+        model.update(params)
         hidden = model.hidden_states(inputs, recompute=args.recompute).reshape(-1, model.args.n_embd)[scored]
         return cross_entropy(hidden, model.wte.weight, targets, weights)
 
@@ -78,11 +78,11 @@ def make_step(
     state = [model.state, optimizer.state, mx.random.state]
 
     @functools.partial(mx.compile, inputs=state, outputs=state)
-    def part_step(parts, lookup, carried, rates):
+    def part_step(parts, carried, rates):
         params = model.trainable_parameters()
         for arrays, lane in zip(parts, lanes, strict=False):
             with mx.stream(lane):
-                found = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays, lookup)
+                found = value_and_grad(tree_map(lambda p: p.astype(dtype), params), *arrays)
                 carried = found if carried is None else tree_map(mx.add, found, carried)
         model.update(params)
         if rates is None:  # more parts of this batch are to come
@@ -97,7 +97,7 @@ def make_step(
         carried = None
         for k, piece in enumerate(pieces):
             parts = scored_arrays(cut(piece, len(lanes)))
-            carried = part_step(parts, piece.lookup, carried, rates if k + 1 == len(pieces) else None)
+            carried = part_step(parts, carried, rates if k + 1 == len(pieces) else None)
             mx.async_eval(carried, state)
         assert carried is not None
         return carried[0]
@@ -107,21 +107,8 @@ def make_step(
 
 def cut(batch: Batch, parts: int) -> list[Batch]:
     """A batch in at most so many parts of whole rows, as equal as can be."""
-    ends = np.linspace(0, len(batch.inputs), min(parts, len(batch.inputs)) + 1).astype(int)
-    return [
-        Batch(batch.inputs[a:b], batch.targets[a:b], batch.weights[a:b], batch.lookup)
-        for a, b in itertools.pairwise(ends)
-    ]
-
-
-def without_memory(name: str, parameter: mx.array) -> mx.array:
-    """A parameter as a loss sees it that must not write facts: the feed-forward layers, which keep them, are constant.
-
-    A fact that is asked for again and again is learnt by heart together with the question, and the model learns nothing
-    about looking things up. Where that is forbidden, the attention has to learn to find what the texts have left there.
-    (Allen-Zhu & Li, part 3.1, finetune with LoRA of low rank for the same reason.)
-    """
-    return mx.stop_gradient(parameter) if ".mlp." in name else parameter
+    ends = np.linspace(0, len(batch[0]), min(parts, len(batch[0])) + 1).astype(int)
+    return [(batch[0][a:b], batch[1][a:b], batch[2][a:b]) for a, b in itertools.pairwise(ends)]
 
 
 def scored_arrays(parts: list[Batch]) -> list[tuple[mx.array, mx.array, mx.array, mx.array]]:
@@ -130,11 +117,11 @@ def scored_arrays(parts: list[Batch]) -> list[tuple[mx.array, mx.array, mx.array
     Tokens of no weight, most of a batch when only answers are scored, never reach the output head, the dearest product
     of a small model. N is the same for all, in eighths of the largest, because every new shape compiles the step again.
     """
-    eighth = max(1, max(part.weights.size for part in parts) // 8)
-    most = max(int(np.count_nonzero(part.weights)) for part in parts)
+    eighth = max(1, max(weights.size for _, _, weights in parts) // 8)
+    most = max(int(np.count_nonzero(weights)) for _, _, weights in parts)
     room = eighth * max(1, -(-most // eighth))
     arrays = []
-    for inputs, targets, weights, _ in parts:
+    for inputs, targets, weights in parts:
         scored = np.flatnonzero(weights)
         padding = np.arange(room) >= len(scored)
         scored = np.pad(scored, (0, room - len(scored)))
@@ -165,4 +152,4 @@ def evaluate(model: SlipstreamLM, batches: list[Batch], workers: Team | None = N
         mx.eval(total)
     model.update(weights)
     model.train()
-    return sum(workers.gather(total.item())) / max(sum(float(batch.weights.sum()) for batch in batches), 1.0)
+    return sum(workers.gather(total.item())) / max(sum(float(counts.sum()) for _, _, counts in batches), 1.0)

@@ -306,7 +306,7 @@ def add_train_args(parser: argparse.ArgumentParser) -> None:
     for f in dataclasses.fields(TrainArgs):
         flag = "--" + f.name.replace("_", "-")
         if f.type is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=f.metadata["help"])
+            parser.add_argument(flag, action="store_true", default=None, help=f.metadata["help"])
             continue
         parser.add_argument(flag, type=f.type, metavar="N" if f.type is int else "X", help=f.metadata["help"])
 
@@ -373,7 +373,7 @@ def main(argv: list[str] | None = None) -> None:
     check_context(args, model_args.n_positions)
     check_memory(args, model_args)
     texts, held_back = encode_by_origin(train_docs, tokenizer), encode_documents(val_docs, tokenizer)
-    pairs = encode_questions_by_origin(questions, tokenizer, args.lookup)
+    pairs = encode_questions_by_origin(questions, tokenizer)
     mix = args.mix if pairs else 0.0
     eos = tokenizer.eos_id
     sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]

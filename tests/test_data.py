@@ -10,7 +10,6 @@ from slipstream_mlx.corpus import Document
 from slipstream_mlx.data import (
     TokenSet,
     encode_questions,
-    encode_questions_by_origin,
     make_batches,
     pack,
     read_documents,
@@ -68,13 +67,13 @@ def test_a_pair_longer_than_a_row_keeps_its_answer():
 def test_batches(shares, batch_size, step):
     sources = [(token_set([5, 9, 40]), shares[0]), (token_set([4, 6, 3], whole=True), shares[-1])][: len(shares)]
     batch = make_batches(sources, batch_size, 8, PAD, seed=1)
-    ((inputs, targets, weights, _),) = batch(step)
+    ((inputs, targets, weights),) = batch(step)
     assert inputs.shape == targets.shape == weights.shape == (batch_size, 8)
     assert weights.sum() == pytest.approx(1, abs=1e-5)
     real = weights > 0
     assert (targets[real] == inputs[real] + 1).mean() > 0.5  # counting tokens: the target is the next one
     (again,) = make_batches(sources, batch_size, 8, PAD, seed=1)(step)
-    assert all(np.array_equal(a, b) for a, b in zip(batch(step)[0], again, strict=True))
+    assert all((a == b).all() for a, b in zip(batch(step)[0], again, strict=True))
 
 
 def test_batches_do_not_depend_on_what_was_asked_before():
@@ -93,23 +92,12 @@ def test_questions_may_stand_in_shorter_rows():
     assert text[2].sum() == pytest.approx(0.5, abs=1e-5) and questions[2].sum() == pytest.approx(0.5, abs=1e-5)
 
 
-def test_questions_that_only_teach_to_look_up_are_a_part_of_their_own(tokenizer):
-    rows = [{"question": f"Who won in {year}?", "answer": "Senna"} for year in range(40)]
-    rows += [{**row, "template": "season.champion.0"} for row in rows]
-    for lookup in (False, True):
-        sets = encode_questions_by_origin(rows, tokenizer, lookup)
-        parts = make_batches([*((pairs, 0.25) for pairs in sets.values()), (token_set([50]), 0.5)], 8, 16, PAD, 1)(0)
-        assert [part.lookup for part in parts] == ([False, True] if lookup else [False])
-        assert sum(part.inputs.size for part in parts) == 8 * 16
-        assert sum(part.weights.sum() for part in parts if part.lookup) == pytest.approx(0.25 * lookup, abs=1e-5)
-
-
 def test_every_token_is_seen_in_an_epoch():
     batch = make_batches([(token_set([33, 44, 22]), 1.0)], 1, 9, PAD, seed=0)
     rows = -(-99 // 10)
     seen = set()
     for step in range(rows):
-        ((inputs, targets, _, _),) = batch(step)
+        ((inputs, targets, _),) = batch(step)
         seen |= set(inputs.reshape(-1).tolist()) | set(targets.reshape(-1).tolist())
     assert set(range(99)) <= seen
 
@@ -145,10 +133,10 @@ def test_a_lone_document_is_cut_by_position():
 def test_validation_covers_each_token_once(tokenizer):
     data = token_set([13, 8, 30])
     batches = validation_batches(data, 2, 8, PAD, limit=100)
-    assert sum(batch.weights.sum() for batch in batches) == 51 - len(
+    assert sum(w.sum() for _, _, w in batches) == 51 - len(
         pack(data, range(3), 9, PAD)[0]
     )  # first tokens have no guess
-    assert {batch.inputs.shape for batch in batches} == {(2, 8)}
+    assert {i.shape for i, _, _ in batches} == {(2, 8)}
     assert validation_batches(token_set([]), 2, 8, PAD, 5) == []
 
 

@@ -87,8 +87,8 @@ def test_mlx_lm_perplexity_is_our_validation_loss(home, tmp_path, capsys):
     ours, tokenizer = load(home)
     data = encode_documents(read_documents([tmp_path / "text.txt"]), tokenizer)
     batches = validation_batches(data, 4, 31, tokenizer.eos_id, 100)
-    whole = [batch for batch in batches if batch.weights.all()]  # eval_ppl scores padding too
-    rows = np.concatenate([np.concatenate([i, t[:, -1:]], 1) for i, t, _, _ in whole]).astype(np.int32)
+    whole = [(i, t, w) for i, t, w in batches if w.all()]  # eval_ppl scores padding too
+    rows = np.concatenate([np.concatenate([i, t[:, -1:]], 1) for i, t, _ in whole]).astype(np.int32)
     theirs, _ = mlx_lm.load(str(home))
     perplexity, _ = eval_ppl(theirs, mx.array(rows))
     assert np.log(perplexity) == pytest.approx(evaluate(ours, whole), rel=1e-4)

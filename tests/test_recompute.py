@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from slipstream_mlx.data import Batch
 from slipstream_mlx.errors import SlipstreamError
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
 from slipstream_mlx.optimizer import Optimizer
@@ -21,7 +20,7 @@ def few_steps(recompute: bool) -> tuple[list[float], list, int]:
     optimizer = Optimizer(model.trainable_parameters(), args)
     step = make_step(model, optimizer, args)
     tokens = np.random.default_rng(0).integers(0, 64, (16, 65))
-    batch = Batch(tokens[:, :-1], tokens[:, 1:], np.full((16, 64), 1 / (16 * 64), np.float32))
+    batch = (tokens[:, :-1], tokens[:, 1:], np.full((16, 64), 1 / (16 * 64), np.float32))
     losses, peak = [], 0
     for number in range(4):
         mx.clear_cache()

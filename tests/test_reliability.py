@@ -188,10 +188,8 @@ def test_a_spike_is_survived(tmp_path):
     real = make_batches([(tokens, 1.0)], ARGS.batch_size, ARGS.context, 299, ARGS.seed)
 
     def spiked(step):
-        (batch,) = real(step)
-        return [
-            batch._replace(targets=(batch.targets + 97) % 299, weights=batch.weights * 1e6) if step == 60 else batch
-        ]
+        ((inputs, targets, weights),) = real(step)
+        return [(inputs, (targets + 97) % 299, weights * 1e6) if step == 60 else (inputs, targets, weights)]
 
     record, _ = run(tmp_path / "a", dataclasses.replace(ARGS, steps=120, eval_every=10), batches=spiked)
     losses = [row["loss"] for row in record["history"]]
