@@ -100,7 +100,7 @@ def make_results(folder: str, base: str, corpus: Path, device: str) -> dict:
         "doubt": doubt_table(asked),
         "calibration": {"by hand": calibration(asked), "all exams": calibration(everything)},
         "right": [row for row in reports["heldout"]["rows"] if row["correct"]][:SHOWN],
-        "wrong": [row for row in reports["heldout"]["rows"] if not row["correct"]][:SHOWN],
+        "wrong": [row for name in ("heldout", "dev") for row in reports[name]["rows"] if not row["correct"]][:SHOWN],
     }
 
 
@@ -195,11 +195,11 @@ questions by hand other than dev:
 
 {kinds}
 
-## Ten right, verbatim
+## Ten right of the held-out, verbatim
 
 {verbatim(results["right"])}
 
-## Ten wrong, verbatim
+## Ten wrong, the held-out first and then dev, verbatim
 
 {verbatim(results["wrong"])}
 

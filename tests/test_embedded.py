@@ -5,7 +5,13 @@ import re
 
 import pytest
 
-from slipstream_mlx.corpus.embedded import embedded_documents, embedded_questions, handbook, handwritten_questions
+from slipstream_mlx.corpus.embedded import (
+    embedded_documents,
+    embedded_questions,
+    handbook,
+    handwritten_questions,
+    retold,
+)
 from slipstream_mlx.corpus.leakage import asks_the_same, content_words, is_rewording
 from slipstream_mlx.corpus.scoring import fold, is_correct
 
@@ -36,6 +42,26 @@ def test_titles_are_unique():
 def test_validation_is_a_small_part_of_the_handbook():
     held_back = [a for a in ARTICLES if a.split == "validation"]
     assert 5 <= len(held_back) <= 0.1 * len(ARTICLES)
+
+
+def test_what_may_be_trained_on_is_retold_in_two_wordings():
+    documents = list(retold(orders=1))
+    assert {d.source for d in documents} == {a.source for a in ARTICLES if a.split == "train"}
+    assert {d.split for d in documents} == {"train"} and len(documents) == 2 * len({d.source for d in documents})
+    for first, second in zip(documents[::2], documents[1::2], strict=True):
+        assert first.source == second.source
+        one, other = first.text.split("\n"), second.text.split("\n")
+        assert abs(len(one) - len(other)) <= 3 and len(one) >= 8 and not set(one) & set(other)
+        for line in (*one, *other):
+            assert line.endswith((".", '."')) and "?" not in line and 4 <= len(line.split()) <= 34, line
+            assert not re.match(r"(He|She|It|They|His|Her|Its|Their|This|That|These|Those) ", line), line
+
+
+def test_retellings_are_shuffled_anew_for_each_order():
+    several = list(retold(orders=2))
+    assert len(several) == 2 * len(list(retold(orders=1))) and several == list(retold(orders=2))
+    assert several[0].text != several[1].text
+    assert sorted(several[0].text.split("\n")) == sorted(several[1].text.split("\n"))
 
 
 @pytest.mark.parametrize("rows", [TRAIN, DEV, HELD_OUT], ids=["train", "dev", "heldout"])
