@@ -46,7 +46,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@echo "trying one step of training (a minute, the first time on a CPU)"
 	@$(SLIP).train --preset nano --steps 1 --out $(VENV)/trial > $(VENV)/trial.log
-	@rm -rf $(VENV)/trial
+	@rm -rf $(VENV)/trial $(VENV)/trial.log
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready

@@ -72,8 +72,8 @@ class Preset:
     finetune: TrainArgs
 
 
-# Text first, with some questions in it, then more questions: a fact that was read before it is asked
-# for is found again under other words; one that is asked for too often is learnt by heart (experiment_log.md).
+# Text first, with some questions in it, then more questions: a fact that was read before it is asked for is found again
+# under other words; one that is asked for too often is learnt by heart (experiment_log.md).
 _SLIPSTREAM = TrainArgs(
     steps=3600, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
     weight_decay=0.1, eval_every=1200, eval_batches=4, mix=0.2,
@@ -100,8 +100,8 @@ PRESETS: dict[str, Preset] = {
         ),
         finetune=TrainArgs(steps=200, batch_size=12, context=64, lr=1e-4, min_lr=1e-5, warmup_steps=20),
     ),
-    # The quickstart: some four minutes on two CPU cores, both stages together. One wide layer learnt more
-    # facts in that time than two or three narrow ones (experiment_log.md, 2026-11-22).
+    # The quickstart: some four minutes on two CPU cores, both stages together. One wide layer learnt more facts in that
+    # time than two or three narrow ones (experiment_log.md, 2026-11-22).
     "nano": Preset(
         model=ModelArgs(vocab_size=2048, n_positions=128, n_embd=256, n_layer=1, n_head=4),
         tokenizer="gpt2",

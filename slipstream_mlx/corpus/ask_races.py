@@ -119,8 +119,9 @@ def race_facts(facts: Facts) -> Iterator[Fact]:
         context = _race_context(facts, race)
         solo = all(len(place.drivers) == 1 for place in race.podium)
         yield "race.winner", race.key, context
-        for key in ("pole", "circuit", "date", "laps", "round", *(("retirements",) if context["retirements"] else ())):
-            yield f"race.{key}", race.key, context
+        for key in ("pole", "circuit", "date", "laps", "round", "retirements"):
+            if context[key]:
+                yield f"race.{key}", race.key, context
         if solo:
             for key in ("team", "second", "third", "podium", "margin", "grid"):
                 if context[key] and (key != "podium" or len(race.podium) == 3):

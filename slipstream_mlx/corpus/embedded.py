@@ -16,26 +16,30 @@ LICENCE = "MIT"
 EXAMS = ("heldout", "dev", "strangers", "outsiders")  # hand-written questions that nothing may train on
 
 
+def _texts(folder: str, ending: str) -> Iterator[tuple[str, str, str]]:
+    """(category, name without ending, text) of the files in a folder's categories, in the order of their paths."""
+    root = resources.files(__package__) / folder
+    for category in sorted(root.iterdir(), key=lambda p: p.name):
+        for path in sorted(category.iterdir(), key=lambda p: p.name) if category.is_dir() else ():
+            if path.name.endswith(ending):
+                yield category.name, path.name.removesuffix(ending), path.read_text(encoding="utf-8")
+
+
 def handbook() -> Iterator[Document]:
     """The handbook's articles, one Document each, in the order of their paths.
 
     About one in twenty, chosen by a hash of the file's name, is for validation and never trained on.
     """
-    root = resources.files(__package__) / "handbook"
-    for category in sorted(root.iterdir(), key=lambda p: p.name):
-        for path in sorted(category.iterdir(), key=lambda p: p.name) if category.is_dir() else ():
-            if not path.name.endswith(".md"):
-                continue
-            text = path.read_text(encoding="utf-8").removeprefix("# ")
-            slug = path.name.removesuffix(".md")
-            held_back = int(hashlib.sha256(slug.encode()).hexdigest(), 16) % 20 == 0
-            yield Document(
-                text=text,
-                title=text.partition("\n")[0],
-                source=f"handbook/{category.name}/{path.name}",
-                licence=LICENCE,
-                split="validation" if held_back else "train",
-            )
+    for category, name, text in _texts("handbook", ".md"):
+        text = text.removeprefix("# ")
+        held_back = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20 == 0
+        yield Document(
+            text=text,
+            title=text.partition("\n")[0],
+            source=f"handbook/{category}/{name}.md",
+            licence=LICENCE,
+            split="validation" if held_back else "train",
+        )
 
 
 def retold(seed: int = 0, orders: int = 2) -> Iterator[Document]:
@@ -45,15 +49,13 @@ def retold(seed: int = 0, orders: int = 2) -> Iterator[Document]:
     not found by a question in other words; and a line that names its subject says what it is about by itself.
     """
     rng = random.Random(seed)
-    root = resources.files(__package__) / "retold"
-    for category in sorted(root.iterdir(), key=lambda p: p.name):
-        for path in sorted(category.iterdir(), key=lambda p: p.name):
-            source = f"handbook/{category.name}/{path.name.removesuffix('.txt')}.md"
-            for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
-                lines = block.split("\n")
-                for _ in range(orders):
-                    text = "\n".join(rng.sample(lines, len(lines)))
-                    yield Document(text=text, title=path.name, source=source, licence=LICENCE, split="train")
+    for category, name, text in _texts("retold", ".txt"):
+        for wording in text.strip().split("\n\n"):
+            lines = wording.split("\n")
+            for _ in range(orders):
+                shuffled = "\n".join(rng.sample(lines, len(lines)))
+                source = f"handbook/{category}/{name}.md"
+                yield Document(text=shuffled, title=f"{name}.txt", source=source, licence=LICENCE, split="train")
 
 
 def embedded_documents(seed: int = 0, facts: Facts = EMBEDDED, variants: int = 4) -> list[Document]:

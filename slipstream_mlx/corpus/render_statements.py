@@ -26,7 +26,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     **PLACE_STATEMENTS,
 }
 LINES = 12  # of a text
-_NO_NAMES = {*NUMBERS, *map(ordinal, range(1, 11)), "once", "twice", "the", "none", "it", "from", "pole"}
+_NO_NAMES = {*NUMBERS, *map(ordinal, range(1, 11)), "once", "twice", "the", "none", "from", "pole"}
 
 
 def _inside(value: object) -> object:
