@@ -22,7 +22,7 @@ EXAMS = {
     "heldout": "the 49 held-out questions",
     "dev": "the 49 dev questions (they pick the weights)",
     "strangers": "98 questions by another hand",
-    "outsiders": "150 questions by a third, first asked at the end",
+    "outsiders": "150 questions by a third, who saw nothing of the project",
     "seen_phrasing_unseen_fact": "tables: unseen fact, seen phrasing",
     "unseen_phrasing_seen_fact": "tables: unseen phrasing",
     "both_unseen": "tables: both unseen",
