@@ -127,10 +127,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--variants",
         type=int,
-        default=4,
+        default=2,
         metavar="N",
-        help="texts about each thing in the tables, half articles and half notes, and twice as many tellings of each "
-        "fact by itself (default: %(default)s)",
+        help="texts about each thing in the tables, half articles and half notes, and four times as many tellings of "
+        "each fact by itself and on cards (default: %(default)s)",
     )
     return parser.parse_args(argv)
 

@@ -19,7 +19,7 @@ from .render_drivers import driver_documents
 from .render_races import race_documents
 from .render_records import nation_documents, record_documents
 from .render_seasons import season_documents
-from .render_statements import statement_documents
+from .render_statements import card_documents, statement_documents
 from .render_teams import engine_documents, team_documents
 from .templates import AGGREGATES, CHAMPION, CIRCUIT, SEASON, TEAM
 from .words import Context, capital, count, fill, listing, the_circuit, the_country
@@ -27,6 +27,7 @@ from .words import Context, capital, count, fill, listing, the_circuit, the_coun
 __all__ = ["MAX_WORDS", "MIN_WORDS", "render_documents", "render_questions"]
 
 SOURCE = "Slipstream's fact tables, checked against F1DB (https://github.com/f1db/f1db)"
+TELLINGS = 4  # of each fact by itself, and as many on cards, for each article about its subject
 
 _SAID_BY = {  # a statement that would only repeat the opening -> the opening's placeholder that says it
     "team": {"team"},
@@ -164,7 +165,7 @@ def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator
 
     From the embedded facts: each season, champion, team and circuit. Facts with races (from F1DB) add articles from
     several points of view: the race, the driver, the season, the team, the circuit, the Grand Prix, the engine and the
-    country, and every fact twice as often in a sentence of its own. The same seed gives the same documents in the same
+    country, and every fact four times as often in a sentence of its own and on a card. The same seed gives the same documents in the same
     order; they are made one at a time.
     """
     rng = random.Random(seed)
@@ -173,4 +174,5 @@ def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator
     if facts.races:
         for part in _F1DB_PARTS:
             yield from part(facts, rng, variants)
-        yield from statement_documents(facts, rng, 2 * variants)
+        yield from statement_documents(facts, rng, TELLINGS * variants)
+        yield from card_documents(facts, rng, TELLINGS * variants)

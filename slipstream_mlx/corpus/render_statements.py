@@ -1,12 +1,17 @@
-"""Every fact that is asked for, told in a sentence of its own.
+"""Every fact that is asked for, told in a sentence of its own and on the card of its subject.
 
 Articles tell what a reader would like to hear: a champion's titles every time, the best finish of a man who raced
 twice now and then. A model that is to answer anything must have been told everything, many times and in many words
-(Allen-Zhu & Li, "Physics of Language Models", part 3.1). So each fact that ask.py can ask for is told here too: key and
-value in one sentence, with its subject in full.
+(Allen-Zhu & Li, "Physics of Language Models", part 3.1). So each fact that ask.py can ask for is told here too, and in
+the order in which it will be asked: the subject in full, what about it, and the answer last. A sentence that begins
+with the answer teaches the way from answer to subject, which no question takes ("the reversal curse", Berglund et al.,
+2023).
+
+Of a fact's wordings in statements_*.py the last is its line on a card: "{name}, year of birth: {birth_year}."
 """
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 
 from . import Document
@@ -41,6 +46,27 @@ def _inside(value: object) -> object:
 def state(template: str, context: Context, rng: random.Random) -> str:
     """A statement's template as a sentence."""
     return capital(fill(template, {name: _inside(context[name]) for name in placeholders(template)}, rng))
+
+
+def card_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[Document]:
+    """Yield, `variants` times, a card of each subject: its name, then its facts in any order, a line each.
+
+    Shorter than sentences, so that a fact is told about twice as often in as many tokens.
+    """
+    subjects: dict[str, list[tuple[str, Context]]] = defaultdict(list)
+    for key, _, context in facts_to_ask(facts):
+        label = STATEMENTS[key][-1] if key in STATEMENTS else ""
+        if ", " in label and fits(label, context):
+            # a subject may have several names: the first one tells whose card it is
+            first = {name: value[0] if isinstance(value, tuple) else value for name, value in context.items()}
+            subjects[state(label.split(", ", 1)[0], first, rng)].append((label, context))
+    for _ in range(variants):
+        for lines in subjects.values():
+            for part in chunks(rng.sample(lines, len(lines)), LINES):
+                heading, _ = part[0][0].split(", ", 1)
+                texts = [state(heading, part[0][1], rng)]
+                texts += [state(label.split(", ", 1)[1], context, rng) for label, context in part]
+                yield Document("\n".join(texts), "Formula One, card by card", F1DB_SOURCE, LICENCE)
 
 
 def statement_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[Document]:

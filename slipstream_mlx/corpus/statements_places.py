@@ -203,7 +203,7 @@ PLACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "Among {adj} drivers the Formula One world title went, up to 2025, only to {champions}.",
         "As of 2025, every {adj} title in the drivers' World Championship was the work of {champions}.",
         "To name all the {adj} F1 World Champions up to 2025 is to name {champions}.",
-        "Formula One World Champions from {country} up to 2025: {champions}.",
+        "{country}, Formula One World Champions up to 2025: {champions}.",
     ),
     "nation.champion_count": (
         "The number of World Champions from {country} in Formula One up to the end of 2025 is {n_champions}.",
@@ -233,7 +233,7 @@ PLACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The first race win for {country} in the championship came through {first_winner}.",
         "Among {adj} drivers the first to win in the World Championship was {first_winner}.",
         "In Formula One's World Championship {country} owed its first victory to {first_winner}.",
-        "First championship race winner from {country}: {first_winner}.",
+        "{country}, first winner of a championship race: {first_winner}.",
     ),
     "nation.only_winner": (
         "The only {adj} driver to win a World Championship race, up to the end of 2025, was {one_winner}.",
@@ -243,7 +243,7 @@ PLACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "By the end of 2025 {country} had a single Grand Prix winner, {one_winner}.",
         "Every {adj} win in Formula One up to 2025 was the work of {one_winner}.",
         "Alone as a Formula One winner from {country} at the end of 2025 stood {one_winner}.",
-        "Only {adj} winner of a championship race, as of 2025: {one_winner}.",
+        "{country}, only winner of a championship race as of 2025: {one_winner}.",
     ),
     "nation.wins": (
         "The races that drivers from {country} won in the World Championship up to the end of 2025 come to {wins}.",
@@ -273,7 +273,7 @@ PLACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The line of {adj} drivers in the World Championship began with {first_driver}.",
         "When {country} was first represented in a championship race, the driver was {first_driver}.",
         "Earlier than any other {adj} driver, a start in the World Championship was made by {first_driver}.",
-        "First Formula One driver from {country}: {first_driver}.",
+        "{country}, first Formula One driver: {first_driver}.",
     ),
     "nation.races": (
         "The number of Formula One World Championship races held in {country} up to the end of 2025 is {races}.",

@@ -10,7 +10,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} Formula One season made a World Champion of {champion}.",
         "In the list of Formula One champions, the name that stands beside {year} is that of {champion}.",
         "Of all the drivers in the {year} Formula One season, the one who became World Champion was {champion}.",
-        "F1 champion, {year}: {champion}.",
+        "{year} Formula One season, champion: {champion}.",
     ),
     "season.team": (
         "{champion} won the {year} World Championship driving for {teams}.",
@@ -20,7 +20,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} World Champion, {champion}, won the title with {teams}.",
         "As F1 champion of {year}, {champion} raced for {teams}.",
         "The {year} drivers' championship was won by {champion} for {teams}.",
-        "Constructor of the {year} drivers' champion, {champion}: {teams}.",
+        "{year} Formula One season, constructor of the champion {champion}: {teams}.",
     ),
     "season.runner_up": (
         "The driver who finished second in the {year} Formula One World Championship was {runner_up}.",
@@ -30,7 +30,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "{champion} took the World Championship of {year} by beating {runner_up}.",
         "Second place in the {year} drivers' standings went to {runner_up}.",
         "Second overall to {champion} in the Formula 1 season of {year} was {runner_up}.",
-        "Runner-up of the {year} F1 season: {runner_up}.",
+        "{year} Formula One season, runner-up: {runner_up}.",
     ),
     "season.third": (
         "In the {year} Formula One World Championship, the driver who finished third was {third}.",
@@ -40,7 +40,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "In the points, the {year} Formula 1 season ended with third place for {third}.",
         "The driver in third place when the {year} championship was over was {third}.",
         "The top three of the {year} drivers' championship was completed by {third}.",
-        "Third in the F1 championship of {year}: {third}.",
+        "{year} Formula One season, third in the championship: {third}.",
     ),
     "season.points": (
         "{champion} won the {year} World Championship with {points}.",
@@ -50,7 +50,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The points total of {champion}, the {year} champion, came to {points}.",
         "At the head of the final table of {year} stood the name of {champion}, beside a score of {points}.",
         "At the end of {year} the World Champion, {champion}, had {points}.",
-        "Final score of {champion}, champion of {year}: {points}.",
+        "{year} Formula One season, final score of the champion {champion}: {points}.",
     ),
     "season.margin": (
         "{champion} won the {year} title by {margin}.",
@@ -60,7 +60,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "At the end of {year}, {runner_up} was behind the champion, {champion}, by {margin}.",
         "The gap between first and second in the {year} drivers' championship was {margin}.",
         "When the {year} season was over, {champion} was ahead of {runner_up} by {margin}.",
-        "Title margin in {year}, {champion} over {runner_up}: {margin}.",
+        "{year} Formula One season, title margin of {champion} over {runner_up}: {margin}.",
     ),
     "season.decided_race": (
         "The {year} World Championship was decided at {decided_gp}.",
@@ -70,7 +70,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "For {champion}, the race that brought the {year} crown was {decided_gp}.",
         "The race that decided the {year} Formula One season was {decided_gp}.",
         "Nobody could take the {year} title from {champion} any more after {decided_gp}.",
-        "Title decider of {year}: {decided_gp}.",
+        "{year} Formula One season, title decider: {decided_gp}.",
     ),
     "season.decided_when": (
         "The {year} World Championship was decided on {decided_date}.",
@@ -80,7 +80,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "For {champion}, the {year} championship became certain on {decided_date}.",
         "The {year} title fight, won by {champion}, came to its end on {decided_date}.",
         "In {year} the drivers' title was won on {decided_date}.",
-        "Date of the {year} title decider: {decided_date}.",
+        "{year} Formula One season, date of the title decider: {decided_date}.",
     ),
     "season.wins": (
         "In races won, {champion}, the World Champion of {year}, reached a total of {wins}.",
@@ -90,7 +90,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The tally of victories of {champion}, champion in {year}, was {wins}.",
         "In taking the Formula One title of {year}, {champion} had a victory count of {wins}.",
         "Out of {races_n} championship races in {year}, the champion, {champion}, finished with {wins}.",
-        "Race victories of {champion} in the championship year {year}: {wins}.",
+        "{year} Formula One season, victories of the champion {champion}: {wins}.",
     ),
     "season.car": (
         "{champion} won the {year} World Championship in the {car}.",
@@ -100,7 +100,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The championship-winning car of {year}, driven by {champion}, was the {car}.",
         "The {year} champion, {champion}, was at the wheel of the {car}.",
         "As World Champion of {year}, {champion} drove the {car}.",
-        "Model of car driven by {champion}, the {year} title winner: the {car}.",
+        "{year} Formula One season, model of car of the champion {champion}: the {car}.",
     ),
     "season.engine": (
         "{champion} won the {year} World Championship with {engine} power.",
@@ -110,7 +110,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The car of {champion}, the World Champion of {year}, was powered by {engine}.",
         "The Formula 1 title of {year} was won by {champion} with engines from {engine}.",
         "The engine with which {champion} was F1 champion in {year} bore the name {engine}.",
-        "Engine of the {year} champion, {champion}: {engine}.",
+        "{year} Formula One season, engine of the champion {champion}: {engine}.",
     ),
     "season.constructors": (
         "The constructors' championship in {year} was won by {constructors}.",
@@ -120,7 +120,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "Among the teams of {year}, first place and the constructors' title fell to {constructors}.",
         "The {year} Formula 1 season had as its champion team {constructors}.",
         "The constructors' standings of {year} ended with {constructors} on top.",
-        "Constructors' champion, {year}: {constructors}.",
+        "{year} Formula One season, constructors' champion: {constructors}.",
     ),
     "season.constructors_second": (
         "The team that finished second in the {year} constructors' championship was {constructors_second}.",
@@ -130,7 +130,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The constructors' table of {year} had {constructors} first and, in second place, {constructors_second}.",
         "{constructors} took the constructors' crown of {year} by beating {constructors_second}.",
         "By the points of the constructors' championship, the second-best team of {year} was {constructors_second}.",
-        "Second in the constructors' championship, {year}: {constructors_second}.",
+        "{year} Formula One season, second in the constructors' championship: {constructors_second}.",
     ),
     "season.no_constructors": (
         "There was no constructors' champion in {year} because the constructors' championship began only in 1958.",
@@ -150,7 +150,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} F1 calendar was {races} long.",
         "The drivers' title of {year} was decided over {races}.",
         "From start to end, the {year} season of Formula One ran to {races}.",
-        "Length of the {year} championship: {races}.",
+        "{year} Formula One season, length: {races}.",
     ),
     "season.first_race": (
         "The {year} season was opened by the {first_gp}.",
@@ -160,7 +160,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} season started at the {first_gp}.",
         "The {year} Formula 1 campaign got under way with the {first_gp}.",
         "At the head of the {year} calendar stood the {first_gp}.",
-        "Opening race of {year}: the {first_gp}.",
+        "{year} Formula One season, opening race: the {first_gp}.",
     ),
     "season.last_race": (
         "The event that ended the {year} season was the {last_gp}.",
@@ -170,7 +170,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} season came to its end at the {last_gp}.",
         "The {year} Formula 1 campaign closed with the {last_gp}.",
         "At the foot of the {year} calendar stood the {last_gp}.",
-        "Final race of {year}: the {last_gp}.",
+        "{year} Formula One season, final race: the {last_gp}.",
     ),
     "season.first_winner": (
         "The first race of {year} ended in victory for {first_winner}.",
@@ -180,7 +180,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} season began with a win for {first_winner}.",
         "Success in the opener of {year} belonged to {first_winner}.",
         "Round one of the {year} Formula 1 campaign fell to {first_winner}.",
-        "First race of {year}, won by: {first_winner}.",
+        "{year} Formula One season, first race won by: {first_winner}.",
     ),
     "season.last_winner": (
         "The driver who won the last race of {year} was {last_winner}.",
@@ -190,7 +190,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} season closed with a win for {last_winner}.",
         "Success in the finale of {year} belonged to {last_winner}.",
         "First in the round that ended the {year} Formula 1 campaign was {last_winner}.",
-        "Last race of {year}, won by: {last_winner}.",
+        "{year} Formula One season, last race won by: {last_winner}.",
     ),
     "season.most_wins": (
         "The most races in {year} were won by {most_wins}.",
@@ -200,7 +200,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "No other driver of the {year} season had as many wins as {most_wins}.",
         "Ahead of all others in race victories in {year} was {most_wins}.",
         "By number of wins, the best driver of the {year} Formula 1 season was {most_wins}.",
-        "Most wins in {year}: {most_wins}.",
+        "{year} Formula One season, most wins: {most_wins}.",
     ),
     "season.winners": (
         "In the {year} Formula One season, at least one race each was won by {winners}.",
@@ -210,7 +210,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The {year} season had race wins for {winners}.",
         "Victories in the {year} World Championship went to {winners} in all.",
         "The different winners in the races of the {year} Formula 1 season came to {winners}.",
-        "Number of different race winners in {year}: {winners}.",
+        "{year} Formula One season, number of different race winners: {winners}.",
     ),
     "race.winner": (
         "First place in {race} was taken by {winner}.",
@@ -230,7 +230,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "At {race} the winner, {winner}, drove a car from {team}.",
         "The win of {winner} in {edition} was a win for {team}.",
         "In the {gp} of {year} the winning car, that of {winner}, bore the name of {team}.",
-        "Winning team of {race}: {team}.",
+        "{race}, winning team: {team}.",
     ),
     "race.second": (
         "The driver who finished second in {race} was {second}.",
@@ -240,7 +240,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "In {edition} only {winner} finished ahead of the driver in second place, {second}.",
         "Second place at {race} went to {second}.",
         "Runner-up to {winner} in the {gp} of {year} was {second}.",
-        "Second in {race}: {second}.",
+        "{race}, second: {second}.",
     ),
     "race.third": (
         "The one who finished third in {race} was {third}.",
@@ -250,7 +250,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "{winner} won {race} from {second}, and the third finisher was {third}.",
         "Third place at {race} went to {third}.",
         "The top three of the {gp} in {year} was completed by {third}.",
-        "Third in {race}: {third}.",
+        "{race}, third: {third}.",
     ),
     "race.podium": (
         "The top three in {race}, from first to third, were {podium}.",
@@ -260,7 +260,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "{race} ended with a podium of {podium}.",
         "At {race} the podium places were filled by {podium}.",
         "In the order of the finish, the first three of the {gp} in {year} were {podium}.",
-        "Podium of {race}: {podium}.",
+        "{race}, podium: {podium}.",
     ),
     "race.pole": (
         "The driver on pole for {race} was {pole}.",
@@ -270,7 +270,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "Fastest in {qualifying} for {edition}, and so on pole position, was {pole}.",
         "In {year} pole position for the {gp} belonged to {pole}.",
         "At {race} the first place on the grid, pole position, was that of {pole}.",
-        "Pole for {race}: {pole}.",
+        "{race}, pole: {pole}.",
     ),
     "race.fastest": (
         "The driver who set the fastest lap of {race} was {fastest}.",
@@ -280,7 +280,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "For the fastest lap, nobody in {edition} could beat {fastest}.",
         "At {race} the fastest lap belonged to {fastest}.",
         "In the race at {track} in {year}, the fastest lap was that of {fastest}.",
-        "Fastest lap of {race}, set by: {fastest}.",
+        "{race}, fastest lap set by: {fastest}.",
     ),
     "race.circuit": (
         "{edition} was held at {circuit}.",
@@ -290,7 +290,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "{winner} won {edition} at {circuit}.",
         "The track on which {edition} was run was {circuit}.",
         "For the {year} {gp}, the cars raced at {circuit}.",
-        "Circuit of {edition}: {circuit}.",
+        "{edition}, circuit: {circuit}.",
     ),
     "race.date": (
         "{race} was held on {date}.",
@@ -300,7 +300,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "The running of {race} fell on {date}.",
         "The day of {race} was {date}.",
         "The cars lined up for {edition} on {date}.",
-        "Date of {race}: {date}.",
+        "{race}, date: {date}.",
     ),
     "race.laps": (
         "{race} was run over {laps}.",
@@ -310,7 +310,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "In {edition}, {winner} came to the finish and to victory after {laps}.",
         "The distance over which {race} was decided was {laps}.",
         "When {winner} won the {gp} of {year}, the distance driven came to {laps}.",
-        "Distance of {race}: {laps}.",
+        "{race}, distance: {laps}.",
     ),
     "race.margin": (
         "{winner} won {race} by {margin}.",
@@ -320,7 +320,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "In the {year} {gp}, the gap between first and second was {margin}.",
         "{second} came home behind {winner}, the winner of {race}, by {margin}.",
         "{winner} beat {second} in {edition} by {margin}.",
-        "Winning margin at {race}: {margin}.",
+        "{race}, winning margin: {margin}.",
     ),
     "race.grid": (
         "At the start, the place of {winner}, the winner of {race}, was {grid}.",
@@ -330,7 +330,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "In {year} the place that {winner} started from to win the {gp} was {grid}.",
         "{winner}, the winner of {edition}, had this place at the start: {grid}.",
         "For {winner}, the way to victory in {edition} began with this place: {grid}.",
-        "At {race} the winner, {winner}, started from here: {grid}.",
+        "{race}, starting place of the winner {winner}: {grid}.",
     ),
     "race.retirements": (
         "Ask how many cars retired from {race} and the answer is {retirements}.",
@@ -340,7 +340,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "Before the end of {edition}, {retirements} had retired.",
         "Retirement before the finish of the {gp} in {year} was the fate of {retirements}.",
         "In the race at {track} in {year}, {retirements} retired.",
-        "Retirements in {race}: {retirements}.",
+        "{race}, retirements: {retirements}.",
     ),
     "race.leader": (
         "The driver who led the World Championship after {race} was {leader}.",
@@ -350,7 +350,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "When {race} had been run, the lead of the championship was held by {leader}.",
         "In {year} the points table after the {gp} was headed by {leader}.",
         "First place in the drivers' standings after {race} belonged to {leader}.",
-        "Championship leader after {race}: {leader}.",
+        "{race}, championship leader after it: {leader}.",
     ),
     "race.round": (
         "On the {year} calendar, the {gp} was round {round}.",
@@ -360,7 +360,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "Counting the races of {year} in order, the {gp} was number {round}.",
         "The {year} {gp} counted towards the World Championship as round {round}.",
         "{edition} was held when the season had reached round {round}.",
-        "Round number of {edition}: {round}.",
+        "{edition}, round number: {round}.",
     ),
     "race.sprint": (
         "The driver who won the sprint at {edition} was {sprint}.",
@@ -370,7 +370,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "At the {gp} of {year} the winner of the sprint was {sprint}.",
         "The sprint at {track} in {year} ended with a win for {sprint}.",
         "First place in the {year} {gp} sprint was taken by {sprint}.",
-        "Sprint winner at {edition}: {sprint}.",
+        "{edition}, sprint winner: {sprint}.",
     ),
     "race.next": (
         "After {year}, the {gp} was next held as a World Championship race in {next_year}.",
@@ -380,7 +380,7 @@ RACE_STATEMENTS: dict[str, tuple[str, ...]] = {
         "For the first time since {year}, the {gp} was run in the championship in {next_year}.",
         "{edition} was followed by the next championship running of the event in {next_year}.",
         "Following the race of {year}, the {gp} was not held again as a championship race before {next_year}.",
-        "Next {gp} in the championship after that of {year}: {next_year}.",
+        "The {year} {gp}, year of the next one in the championship: {next_year}.",
     ),
 }
 # fmt: on
