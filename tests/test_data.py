@@ -89,7 +89,8 @@ def test_questions_may_stand_in_shorter_rows():
     sources = [(token_set([50, 60]), 0.5), (token_set([4, 6, 3], whole=True), 0.5)]
     text, questions = make_batches(sources, 4, 16, PAD, seed=1, question_context=8)(3)
     assert text[0].shape == (2, 16) and questions[0].shape == (4, 8)  # as many tokens of each
-    assert text[2].sum() == pytest.approx(0.5, abs=1e-5) and questions[2].sum() == pytest.approx(0.5, abs=1e-5)
+    assert text[2].sum() + questions[2].sum() == pytest.approx(1, abs=1e-5)
+    assert len({weight for _, _, weights in (text, questions) for weight in weights.flat if weight}) == 1
 
 
 def test_every_token_is_seen_in_an_epoch():
