@@ -31,14 +31,16 @@ def cross_entropy(
     @mx.custom_function
     def loss_and_grads(hidden: mx.array, head: mx.array):
         loss, d_head, d_hidden = mx.array(0.0), mx.zeros(head.shape, mx.float32), []
+        before = [loss]
         for start in range(0, hidden.shape[0], chunk):
             here = slice(start, start + chunk)
-            # `depends` makes a chunk wait for the one before; or else all of them would be in memory together.
-            h = mx.depends(hidden[here], [loss])
+            # `depends` makes a chunk wait for all of the one before; or else several would be in memory together.
+            h = mx.depends(hidden[here], before)
             chunk_loss, slope, factor = _loss_and_slope(h @ head.T, targets[here], weights[here])
             loss = loss + chunk_loss
             d_hidden.append(slope @ head * factor)
             d_head = d_head + slope.T @ (h * factor)
+            before = [loss, d_hidden[-1], d_head]
         return loss, mx.concatenate(d_hidden), d_head.astype(head.dtype)
 
     @loss_and_grads.vjp

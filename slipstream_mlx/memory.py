@@ -16,6 +16,7 @@ from .losses import CHUNK
 from .model import ModelArgs
 from .presets import TrainArgs
 
+KEPT_ARRAYS = 22  # of [B, T, C] in a layer, measured on an H200 (docs/results/speed.md)
 OUT_OF_MEMORY = ("memory", "allocate")  # a word of it is in each of Metal's, CUDA's and malloc's messages
 
 
@@ -49,6 +50,17 @@ def usual_bytes(args: TrainArgs, shape: ModelArgs, accumulate: int) -> int:
     tokens = args.batch_size // accumulate * args.context
     logits = 27 * min(tokens, CHUNK) * shape.vocab_size
     return 16 * parameters(shape) + 150 * tokens * shape.n_embd * shape.n_layer + logits
+
+
+def kept_bytes(args: TrainArgs, shape: ModelArgs, tokens: int) -> int:
+    """What a GPU's step of so many tokens has to hold at once, in bfloat16, and hardly more.
+
+    MLX's CPU side runs ahead of the GPU, and what it has asked for counts as used: twice as much as has to be. Told
+    this limit, it waits for the GPU instead (see `make_step`).
+    """
+    layers = 3 + shape.n_layer / 8 if args.recompute else shape.n_layer
+    logits = 4 * min(tokens, CHUNK) * shape.padded_vocab_size
+    return int(16 * parameters(shape) + KEPT_ARRAYS * 2 * tokens * shape.n_embd * layers + logits)
 
 
 def advice(args: TrainArgs, shape: ModelArgs) -> str:
