@@ -75,10 +75,10 @@ class Preset:
 # Text first, with some questions in it, then more questions: a fact that was read before it is asked for is found again
 # under other words; one that is asked for too often is learnt by heart (experiment_log.md).
 _SLIPSTREAM = TrainArgs(
-    steps=3600, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
-    weight_decay=0.1, eval_every=1200, eval_batches=4, mix=0.2,
+    steps=6000, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
+    weight_decay=0.1, eval_every=3000, eval_batches=4, mix=0.2,
 )  # fmt: skip
-_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=2600, min_lr=1e-5, warmup_steps=50, eval_every=1300, mix=0.4)
+_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4000, min_lr=1e-5, warmup_steps=50, eval_every=2000, mix=0.3)
 
 PRESETS: dict[str, Preset] = {
     # The ancestor, at the settings nanoGPT gives for Shakespeare on a CPU. vocab_size is the text's own alphabet.
