@@ -59,9 +59,9 @@ def _peak() -> float:
     return mx.get_peak_memory() / 2**30
 
 
-def slipstream_training(task: Task, muon: bool) -> tuple[Run, Peak]:
+def slipstream_training(task: Task, **settings) -> tuple[Run, Peak]:
     """Our step, whole: the batch handed over, forward, backward, clipping, optimiser."""
-    shape, args = task.shape, task.train_args if muon else replace(task.train_args, muon_lr=0.0)
+    shape, args = task.shape, replace(task.train_args, **settings)
     mx.random.seed(0)
     model = SlipstreamLM(shape)
     optimizer = Optimizer(model.trainable_parameters(), args, compute_dtype())
@@ -159,20 +159,23 @@ def slipstream_answering(task: Task) -> tuple[Run, Peak]:
 
 
 CONTENDERS: dict[str, Callable[[Task], tuple[Run, Peak]]] = {
-    "slipstream": lambda task: slipstream_training(task, muon=True),
-    "slipstream, AdamW": lambda task: slipstream_training(task, muon=False),
+    "slipstream": slipstream_training,
+    "slipstream, lean": lambda task: slipstream_training(task, lean=True),
+    "slipstream, AdamW": lambda task: slipstream_training(task, muon_lr=0.0),
     "PyTorch": lambda task: torch_training(task, compiled=False),
     "PyTorch, compiled": lambda task: torch_training(task, compiled=True),
     "slipstream, decoding": slipstream_decoding,
     "mlx-lm, decoding": mlx_lm_decoding,
     f"slipstream, {AT_ONCE} at once": slipstream_answering,
 }
-TRAINING = [name for name in CONTENDERS if "," not in name or name.endswith(("AdamW", "compiled"))]
+TRAINING = [name for name in CONTENDERS if "," not in name or name.endswith(("lean", "AdamW", "compiled"))]
 GENERATION = [name for name in CONTENDERS if name not in TRAINING]
 
 
 def installed(name: str) -> bool:
-    """Whether what a contender needs is there."""
+    """Whether what a contender needs is there. `--lean` is for GPUs."""
+    if name.endswith("lean"):
+        return on_gpu()
     return not name.startswith("PyTorch") or importlib.util.find_spec("torch") is not None
 
 

@@ -16,7 +16,7 @@ from .losses import CHUNK
 from .model import ModelArgs
 from .presets import TrainArgs
 
-KEPT_ARRAYS = 22  # of [B, T, C] in a layer, measured on an H200 (docs/results/speed.md)
+KEPT_ARRAYS = 22  # of [B, T, C] for each layer, measured on an H200 (docs/results/speed.md)
 OUT_OF_MEMORY = ("memory", "allocate")  # a word of it is in each of Metal's, CUDA's and malloc's messages
 
 
@@ -53,14 +53,21 @@ def usual_bytes(args: TrainArgs, shape: ModelArgs, accumulate: int) -> int:
 
 
 def kept_bytes(args: TrainArgs, shape: ModelArgs, tokens: int) -> int:
-    """What a GPU's step of so many tokens has to hold at once, in bfloat16, and hardly more.
-
-    MLX's CPU side runs ahead of the GPU, and what it has asked for counts as used: twice as much as has to be. Told
-    this limit, it waits for the GPU instead (see `make_step`).
-    """
+    """What a GPU's step of so many tokens has to hold at once in bfloat16, near enough."""
     layers = 3 + shape.n_layer / 8 if args.recompute else shape.n_layer
     logits = 4 * min(tokens, CHUNK) * shape.padded_vocab_size
     return int(16 * parameters(shape) + KEPT_ARRAYS * 2 * tokens * shape.n_embd * layers + logits)
+
+
+def limit_memory(args: TrainArgs, shape: ModelArgs, tokens: int) -> None:
+    """Hold a GPU's steps to the memory they need, if `lean` says so or there is not twice as much.
+
+    MLX's CPU side runs ahead of the GPU, and what it has asked for counts as used: twice what has to be. Told a limit,
+    it waits. On a fast GPU waiting costs speed (docs/results/speed.md), so it does only where it must.
+    """
+    kept, there = kept_bytes(args, shape, tokens), device_memory()
+    if args.lean or args.recompute or 0 < there < 2 * kept:
+        mx.set_memory_limit(kept)
 
 
 def advice(args: TrainArgs, shape: ModelArgs) -> str:

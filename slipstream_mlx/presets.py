@@ -17,8 +17,11 @@ class TrainArgs:
     steps: int = _setting(1000, "optimiser steps")
     batch_size: int = _setting(32, "rows in a step; a row is `context` tokens")
     accumulate: int = _setting(1, "cut each step's batch into this many parts to save memory; the result is the same")
+    lean: bool = _setting(
+        False, "on a GPU, hold memory to what a step needs: half as much, up to a fifth slower; always so on small GPUs"
+    )
     recompute: bool = _setting(
-        False, "work every block out twice instead of keeping what is inside: less memory, about a quarter slower"
+        False, "lean, and every block worked out twice instead of keeping what is inside: a third of the memory"
     )
     context: int = _setting(512, "tokens in a row, at most the model's n_positions")
     question_context: int = _setting(

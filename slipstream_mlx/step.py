@@ -16,7 +16,7 @@ from . import _blas
 from .activations import on_gpu
 from .data import Batch
 from .losses import cross_entropy, evaluate_cross_entropy
-from .memory import kept_bytes
+from .memory import limit_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
 from .parallel import Team
@@ -64,9 +64,8 @@ def make_step(
     """
     dtype = compute_dtype()
     workers = workers or Team()
-    if on_gpu():  # or MLX's CPU side would run far ahead, and hold twice the memory for 4% of speed
-        tokens = args.batch_size * args.context // (args.accumulate * workers.size)
-        mx.set_memory_limit(kept_bytes(args, model.args, tokens))
+    if on_gpu():
+        limit_memory(args, model.args, args.batch_size * args.context // (args.accumulate * workers.size))
     else:  # MLX gives the system back all but 32 MiB after each step, and every page costs a fault again
         mx.set_cache_limit(CPU_CACHE)
 

@@ -18,7 +18,7 @@ from slipstream_mlx.corpus.facts import EMBEDDED
 from slipstream_mlx.corpus.question_templates import QUESTIONS
 from slipstream_mlx.corpus.records import holders, records
 from slipstream_mlx.corpus.render import render_documents, render_questions
-from slipstream_mlx.corpus.render_statements import LINES, STATEMENTS, state, statement_documents
+from slipstream_mlx.corpus.render_statements import LINES, STATEMENTS, card_documents, state, statement_documents
 from slipstream_mlx.corpus.scoring import is_correct
 from slipstream_mlx.corpus.splits import SPLITS, held_templates, is_held_fact, split_of, split_questions
 from slipstream_mlx.corpus.templates_circuits import CIRCUIT_STORY, GRAND_PRIX
@@ -27,7 +27,7 @@ from slipstream_mlx.corpus.templates_races import RACE
 from slipstream_mlx.corpus.templates_records import NATION, RECORDS
 from slipstream_mlx.corpus.templates_seasons import STORY
 from slipstream_mlx.corpus.templates_teams import ENGINE, TEAM_STORY
-from slipstream_mlx.corpus.words import article, fits, ordinal, points
+from slipstream_mlx.corpus.words import article, fits, ordinal, placeholders, points
 
 REAL = os.environ.get("SLIPSTREAM_F1DB")
 BAD_TEXT = re.compile(
@@ -270,6 +270,31 @@ def test_every_fact_is_told_in_sentences_of_its_own(facts):
             assert sentence[0].isupper() or sentence[0].isdigit(), sentence
             if key != "circuit.direction":  # its keywords tell clockwise from anti-clockwise by the verb
                 assert is_correct(sentence, keywords), sentence
+
+
+# What of a context answers a question, where it is not what the answer's template names.
+_ANSWERS = {"circuit.direction": "direction"}
+
+
+@pytest.mark.parametrize("key", sorted(STATEMENTS))
+def test_the_answer_stands_last(key):
+    answers = {_ANSWERS[key]} if key in _ANSWERS else set(placeholders(QUESTIONS[key].answer))
+    for template in STATEMENTS[key]:
+        inside = [name for name in re.findall(r"{(\w+)}", template) if name not in ("his", "he", "hired")]
+        told = [name in answers for name in inside]
+        if any(told):
+            assert told == sorted(told) and not all(told), template  # the subject first
+        else:
+            assert key == "season.no_constructors"  # the same answer for every year
+
+
+def test_cards_tell_the_same_facts(facts):
+    texts = [document.text.split("\n") for document in card_documents(facts, random.Random(0), 1)]
+    asked = [key for key, _, _ in facts_to_ask(facts) if key in STATEMENTS and key != "season.no_constructors"]
+    assert sum(len(text) - 1 for text in texts) == len(asked)
+    assert max(map(len, texts)) <= LINES + 1
+    hill = {line for text in texts if text[0] == "Damon Hill" for line in text[1:]}
+    assert "Place of birth: Hampstead." in hill and "Year of birth: 1960." in hill
 
 
 def test_each_fact_is_told_as_often_as_any_other(facts):

@@ -13,7 +13,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from slipstream_mlx import SlipstreamError, checkpoint, load
+from slipstream_mlx import SlipstreamError, checkpoint, load, memory
+from slipstream_mlx.presets import TrainArgs, get_preset
 from slipstream_mlx.train import main
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
@@ -222,6 +223,19 @@ def test_running_out_of_memory_says_what_would_fit(tmp_path, said):
 
     with pytest.raises(SlipstreamError, match="out of memory with --batch-size 4 .* --accumulate 2 gives the same"):
         run(tmp_path / "out", batches=starved)
+
+
+@pytest.mark.parametrize(
+    "flags,device_gib,limit_gib",
+    [({}, 80, None), ({}, 12, 7.8), ({}, 0, None), ({"lean": True}, 80, 7.8), ({"recompute": True}, 80, 5.0)],
+)
+def test_steps_are_held_to_what_they_need_where_memory_is_short(monkeypatch, flags, device_gib, limit_gib):
+    """The limits are those under which an H200's steps went on at nearly full speed (docs/results/speed.md)."""
+    limits = []
+    monkeypatch.setattr(memory, "device_memory", lambda: device_gib << 30)
+    monkeypatch.setattr(memory.mx, "set_memory_limit", limits.append)
+    memory.limit_memory(TrainArgs(**flags), get_preset("slipstream-51m").model, 64 * 512)
+    assert [round(limit / 2**30, 1) for limit in limits] == ([limit_gib] if limit_gib else [])
 
 
 # Disks and folders ---------------------------------------------------------------------------------------------

@@ -165,8 +165,8 @@ def render_documents(facts: Facts, seed: int = 0, variants: int = 4) -> Iterator
 
     From the embedded facts: each season, champion, team and circuit. Facts with races (from F1DB) add articles from
     several points of view: the race, the driver, the season, the team, the circuit, the Grand Prix, the engine and the
-    country, and every fact four times as often in a sentence of its own and on a card. The same seed gives the same documents in the same
-    order; they are made one at a time.
+    country, and every fact four times as often in a sentence of its own and on a card. The same seed gives the same
+    documents in the same order; they are made one at a time.
     """
     rng = random.Random(seed)
     yield from _row_documents(facts, rng, variants)
