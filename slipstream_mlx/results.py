@@ -172,7 +172,8 @@ Made by `slipstream results` from [{name}.json]({name}.json); trained on {result
 
 {training_lines(results)}
 
-Tokens per second and minutes include the compilation of kernels and the questions asked while training.
+Tokens per second and minutes include the questions asked while training, and the compilation of kernels that had not
+been compiled before.
 
 ![pretraining]({name}-pretrain.png)
 ![finetuning]({name}-finetune.png)
