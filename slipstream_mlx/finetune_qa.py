@@ -82,7 +82,9 @@ def main(argv: list[str] | None = None) -> None:
     held_back = encode_questions(dev, tokenizer, score_prompts=False)
     eos = tokenizer.eos_id
     sources = [*shares(pairs.values(), 1 - args.mix), *shares(texts.values(), args.mix)]
-    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed, args.question_context)
+    batches = make_batches(
+        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.answer_weight
+    )
     length = args.question_context or args.context
     validation = validation_batches(held_back, args.batch_size, length, eos, args.eval_batches)
     mx.random.seed(args.seed)

@@ -43,6 +43,9 @@ class TrainArgs:
     patience: int = _setting(0, "stop after this many validations without a better loss; 0 never stops early")
     val_share: float = _setting(0.05, "share of the documents held back for validation")
     mix: float = _setting(0.5, "pretraining: share of questions; finetuning: share of corpus, against forgetting")
+    answer_weight: float = _setting(
+        0.0, "what a word of an answer counts beside a word of text; 0: questions get as much of the loss as of a batch"
+    )
     seed: int = _setting(1, "seed of weights, data order and dropout")
 
     def __post_init__(self):
@@ -52,7 +55,7 @@ class TrainArgs:
             "lr": (0, 10), "min_lr": (0, 10), "muon_lr": (0, 10), "warmup_steps": (0, 10**9), "weight_decay": (0, 100),
             "beta1": (0, 0.9999), "beta2": (0, 0.99999), "grad_clip": (0, 10**6), "dropout": (0, 0.95),
             "eval_every": (1, 10**9), "eval_batches": (1, 10**6), "patience": (0, 10**6), "val_share": (0, 0.9),
-            "mix": (0, 1), "seed": (0, 2**63 - 1),
+            "mix": (0, 1), "answer_weight": (0, 1000), "seed": (0, 2**63 - 1),
         }  # fmt: skip
         if self.recompute and self.dropout:
             raise SlipstreamError("--recompute needs --dropout 0: the second time, dropout would draw other masks")
@@ -76,10 +79,11 @@ class Preset:
 
 
 # Text first, with some questions in it, then more questions: a fact that was read before it is asked for is found again
-# under other words; one that is asked for too often is learnt by heart (experiment_log.md).
+# under other words; one that is asked for too often, or whose answer weighs more than text, is learnt by heart
+# (experiment_log.md).
 _SLIPSTREAM = TrainArgs(
     steps=6000, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
-    weight_decay=0.1, eval_every=3000, eval_batches=4, mix=0.2,
+    weight_decay=0.1, eval_every=3000, eval_batches=4, mix=0.2, answer_weight=1.0,
 )  # fmt: skip
 _SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4000, min_lr=1e-5, warmup_steps=50, eval_every=2000, mix=0.3)
 

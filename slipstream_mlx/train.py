@@ -377,7 +377,9 @@ def main(argv: list[str] | None = None) -> None:
     mix = args.mix if pairs else 0.0
     eos = tokenizer.eos_id
     sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]
-    batches = make_batches(sources, args.batch_size, args.context, eos, args.seed, args.question_context)
+    batches = make_batches(
+        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.answer_weight
+    )
     validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
     mx.random.seed(args.seed)
     model = SlipstreamLM(model_args, dropout=args.dropout)

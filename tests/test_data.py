@@ -89,8 +89,16 @@ def test_questions_may_stand_in_shorter_rows():
     sources = [(token_set([50, 60]), 0.5), (token_set([4, 6, 3], whole=True), 0.5)]
     text, questions = make_batches(sources, 4, 16, PAD, seed=1, question_context=8)(3)
     assert text[0].shape == (2, 16) and questions[0].shape == (4, 8)  # as many tokens of each
-    assert text[2].sum() + questions[2].sum() == pytest.approx(1, abs=1e-5)
-    assert len({weight for _, _, weights in (text, questions) for weight in weights.flat if weight}) == 1
+    assert text[2].sum() == pytest.approx(0.5, abs=1e-5) and questions[2].sum() == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("answer_weight", [0.5, 1.0, 3.0])
+def test_a_word_of_an_answer_counts_what_it_is_told_to(answer_weight):
+    sources = [(token_set([50, 60]), 0.5), (token_set([4, 6, 3], whole=True), 0.5)]
+    parts = make_batches(sources, 4, 16, PAD, seed=1, question_context=8, answer_weight=answer_weight)(3)
+    text, answers = (set(weights[weights > 0].tolist()) for _, _, weights in parts)
+    assert len(text) == len(answers) == 1 and answers.pop() / text.pop() == pytest.approx(answer_weight)
+    assert sum(weights.sum() for _, _, weights in parts) == pytest.approx(1, abs=1e-5)
 
 
 def test_every_token_is_seen_in_an_epoch():
