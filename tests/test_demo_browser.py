@@ -280,7 +280,7 @@ def test_a_new_checkpoint_can_be_chosen_after_a_reload(page, trained):
 
     def listed():
         page.click("#left-name input")
-        return option.is_visible() or page.keyboard.press("Escape")
+        return until(option.is_visible, seconds=3) or page.keyboard.press("Escape")  # a busy machine draws it later
 
     assert until(listed)
     option.click()
