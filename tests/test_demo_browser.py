@@ -154,18 +154,25 @@ def looked_inside(page):
 # Compare ---------------------------------------------------------------------------------------------------------
 
 
+BEGINNINGS = ["Ayrton Senna is a Formula One driver who", "Monza is", "In 1988", "Ferrari has", "The Monaco Grand Prix"]
+
+
 def test_both_sides_grow_and_differ(page):
-    beginning = "Ayrton Senna is a Formula One driver who"
-    page.evaluate(  # every state of the left sheet, seen by the browser itself: polling would miss some
-        """() => {
-          window.lengths = [];
-          const look = () => lengths.push(document.querySelector("#left-sheet .new")?.textContent.length ?? 0);
-          new MutationObserver(look).observe(document.querySelector("#left-sheet"),
-            { childList: true, subtree: true, characterData: true });
-        }"""
-    )
-    run(page, beginning)
-    lengths = page.evaluate("lengths")
+    for beginning in BEGINNINGS:  # a model of thirty steps may stop after a word or two
+        page.reload()
+        page.wait_for_selector("#prompt textarea")
+        page.evaluate(  # every state of the left sheet, seen by the browser itself: polling would miss some
+            """() => {
+              window.lengths = [];
+              const look = () => lengths.push(document.querySelector("#left-sheet .new")?.textContent.length ?? 0);
+              new MutationObserver(look).observe(document.querySelector("#left-sheet"),
+                { childList: true, subtree: true, characterData: true });
+            }"""
+        )
+        run(page, beginning)
+        lengths = page.evaluate("lengths")
+        if len(set(lengths)) > 3:
+            break
     assert len(set(lengths)) > 3 and lengths == sorted(lengths)  # seen to grow
     assert page.inner_text("#left-sheet").startswith(beginning)
     assert written(page, "left") != written(page, "right")
