@@ -160,12 +160,14 @@ class TokenSet:
 
     tokens: [N] uint16, or uint32 for a vocabulary over 65,536. scored: [N] bool, which tokens are to be predicted.
     starts: [D + 1] int64, where each document begins. whole: documents are never cut in two (questions).
+    tables: these are questions made from tables, whose facts the text tells over and over.
     """
 
     tokens: np.ndarray
     scored: np.ndarray
     starts: np.ndarray
     whole: bool
+    tables: bool = False
     fingerprint: str = field(default="")
 
     def __post_init__(self):
@@ -224,9 +226,12 @@ def encode_questions_by_origin(questions: Iterable[dict], tokenizer: Tokenizer) 
     groups = defaultdict(list)
     for row in questions:
         groups["tables" if "template" in row else "by hand"].append(row)
-    return {
+    sets = {
         f"questions: {name}": encode_questions(groups[name], tokenizer, score_prompts=False) for name in sorted(groups)
     }
+    for name, data in sets.items():
+        data.tables = name.endswith("tables")
+    return sets
 
 
 def shares(sets: Iterable[TokenSet], share: float) -> list[tuple[TokenSet, float]]:
@@ -325,7 +330,7 @@ def make_batches(
     pad_id: int,
     seed: int,
     question_context: int = 0,
-    answer_weight: float = 0.0,
+    table_weight: float = 0.0,
 ) -> Callable[[int], list[Batch]]:
     """A function from a step's number to its batch, in one or two parts: inputs, targets and weights, each [rows, T].
 
@@ -333,8 +338,8 @@ def make_batches(
         sources: token sets with the share of a batch's tokens that each gets; shares sum to one.
         batch_size, context: a batch has about as many tokens as `batch_size` rows of `context`.
         question_context: how long the rows of questions are, if not `context`; they are then a part of their own.
-        answer_weight: what a word of an answer counts beside a word of text. 0: every source has its share of the loss
-            too, spread evenly over its scored tokens, so that short answers are not drowned by long articles.
+        table_weight: what a word of an answer from the tables counts beside a word of text; 0 gives them, too, as much
+            of the loss as they have of the batch (see `word_weights`).
     Returns:
         weights are float32 and sum to one over the parts.
     """
@@ -351,25 +356,43 @@ def make_batches(
             (RowStream(data, length + 1, pad_id, own_seed), n, share)
             for (data, share, own_seed), n in zip(members, counts, strict=True) if n
         ])  # fmt: skip
-
-    def part(step: int, members: list[tuple[RowStream, int, float]]) -> Batch:
-        tokens, weights = [], []
-        for stream, n, share in members:
-            rows, scored = stream.rows(step * n, n)
-            each = share / max(1, scored[:, 1:].sum())
-            if answer_weight:
-                each = answer_weight if stream.data.whole else 1.0
-            tokens.append(rows)
-            weights.append(scored[:, 1:] * each)
-        all_tokens = np.concatenate(tokens)
-        return all_tokens[:, :-1], all_tokens[:, 1:], np.concatenate(weights).astype(np.float32)
+    streams = [(stream.data, share) for members in parts for stream, _, share in members]
 
     def batch(step: int) -> list[Batch]:
-        made = [part(step, members) for members in parts]
-        total = sum(weights.sum() for _, _, weights in made)
-        return [(inputs, targets, weights / max(total, 1e-9)) for inputs, targets, weights in made]
+        rows = [[stream.rows(step * n, n) for stream, n, _ in members] for members in parts]
+        counts = [int(scored[:, 1:].sum()) for members in rows for _, scored in members]
+        each = iter(word_weights(streams, counts, table_weight))
+        made = []
+        for members in rows:
+            tokens = np.concatenate([tokens for tokens, _ in members])
+            weights = np.concatenate([scored[:, 1:] * next(each) for _, scored in members])
+            made.append((tokens[:, :-1], tokens[:, 1:], weights.astype(np.float32)))
+        return made
 
     return batch
+
+
+def word_weights(sources: Sequence[tuple[TokenSet, float]], counts: list[int], table_weight: float) -> list[float]:
+    """What each scored token of a source counts in the loss, so that all of a batch come to one.
+
+    By default a source has as much of the loss as of the batch, spread evenly over its scored tokens: answers are
+    short, and articles would drown them. That makes a word of an answer weigh some five words of text. Questions by
+    hand need it, for their facts stand in few other places. Facts from tables are told in the text hundreds of times;
+    asked too loudly, some are learnt by heart as questions, and the others no longer looked up (experiment_log.md).
+    With a `table_weight`, text and tables therefore share what questions by hand leave of the loss, word by word.
+    """
+    by_word = [
+        0.0 if not table_weight or (data.whole and not data.tables) else table_weight if data.tables else 1.0
+        for data, _ in sources
+    ]
+    shares_seen = [share if n else 0.0 for (_, share), n in zip(sources, counts, strict=True)]
+    common = sum(share for share, word in zip(shares_seen, by_word, strict=True) if word)
+    common /= max(1e-9, sum(word * n for word, n in zip(by_word, counts, strict=True)))
+    each = [
+        word * common if word else share / max(1, n)
+        for word, share, n in zip(by_word, shares_seen, counts, strict=True)
+    ]
+    return [weight / max(1e-9, sum(shares_seen)) for weight in each]
 
 
 def _share_rows(shares: list[float], batch_size: int) -> list[int]:

@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     eos = tokenizer.eos_id
     sources = [*shares(pairs.values(), 1 - args.mix), *shares(texts.values(), args.mix)]
     batches = make_batches(
-        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.answer_weight
+        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.table_weight
     )
     length = args.question_context or args.context
     validation = validation_batches(held_back, args.batch_size, length, eos, args.eval_batches)

@@ -43,8 +43,8 @@ class TrainArgs:
     patience: int = _setting(0, "stop after this many validations without a better loss; 0 never stops early")
     val_share: float = _setting(0.05, "share of the documents held back for validation")
     mix: float = _setting(0.5, "pretraining: share of questions; finetuning: share of corpus, against forgetting")
-    answer_weight: float = _setting(
-        0.0, "what a word of an answer counts beside a word of text; 0: questions get as much of the loss as of a batch"
+    table_weight: float = _setting(
+        0.0, "what a word of an answer from tables counts beside a word of text; 0: as much of the loss as of a batch"
     )
     seed: int = _setting(1, "seed of weights, data order and dropout")
 
@@ -55,7 +55,7 @@ class TrainArgs:
             "lr": (0, 10), "min_lr": (0, 10), "muon_lr": (0, 10), "warmup_steps": (0, 10**9), "weight_decay": (0, 100),
             "beta1": (0, 0.9999), "beta2": (0, 0.99999), "grad_clip": (0, 10**6), "dropout": (0, 0.95),
             "eval_every": (1, 10**9), "eval_batches": (1, 10**6), "patience": (0, 10**6), "val_share": (0, 0.9),
-            "mix": (0, 1), "answer_weight": (0, 1000), "seed": (0, 2**63 - 1),
+            "mix": (0, 1), "table_weight": (0, 1000), "seed": (0, 2**63 - 1),
         }  # fmt: skip
         if self.recompute and self.dropout:
             raise SlipstreamError("--recompute needs --dropout 0: the second time, dropout would draw other masks")
@@ -83,9 +83,9 @@ class Preset:
 # (experiment_log.md).
 _SLIPSTREAM = TrainArgs(
     steps=6000, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
-    weight_decay=0.1, eval_every=3000, eval_batches=4, mix=0.2, answer_weight=1.0,
+    weight_decay=0.1, eval_every=1500, eval_batches=4, mix=0.2, table_weight=1.0,
 )  # fmt: skip
-_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4000, min_lr=1e-5, warmup_steps=50, eval_every=2000, mix=0.3)
+_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4000, min_lr=1e-5, warmup_steps=50, eval_every=1000, mix=0.3)
 
 PRESETS: dict[str, Preset] = {
     # The ancestor, at the settings nanoGPT gives for Shakespeare on a CPU. vocab_size is the text's own alphabet.

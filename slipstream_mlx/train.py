@@ -378,7 +378,7 @@ def main(argv: list[str] | None = None) -> None:
     eos = tokenizer.eos_id
     sources = [*shares(texts.values(), 1 - mix), *shares(pairs.values(), mix)]
     batches = make_batches(
-        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.answer_weight
+        sources, args.batch_size, args.context, eos, args.seed, args.question_context, args.table_weight
     )
     validation = validation_batches(held_back, args.batch_size, args.context, eos, args.eval_batches)
     mx.random.seed(args.seed)

@@ -16,6 +16,7 @@ from slipstream_mlx.data import (
     read_questions,
     split_documents,
     validation_batches,
+    word_weights,
 )
 
 PAD = 999
@@ -92,13 +93,34 @@ def test_questions_may_stand_in_shorter_rows():
     assert text[2].sum() == pytest.approx(0.5, abs=1e-5) and questions[2].sum() == pytest.approx(0.5, abs=1e-5)
 
 
-@pytest.mark.parametrize("answer_weight", [0.5, 1.0, 3.0])
-def test_a_word_of_an_answer_counts_what_it_is_told_to(answer_weight):
-    sources = [(token_set([50, 60]), 0.5), (token_set([4, 6, 3], whole=True), 0.5)]
-    parts = make_batches(sources, 4, 16, PAD, seed=1, question_context=8, answer_weight=answer_weight)(3)
-    text, answers = (set(weights[weights > 0].tolist()) for _, _, weights in parts)
-    assert len(text) == len(answers) == 1 and answers.pop() / text.pop() == pytest.approx(answer_weight)
+@pytest.mark.parametrize("table_weight", [0.5, 1.0, 3.0])
+def test_a_word_from_tables_counts_what_it_is_told_to_and_questions_by_hand_their_share(table_weight):
+    tables, by_hand = (token_set([4, 6, 3], whole=True) for _ in range(2))
+    tables.tables = True
+    sources = [(token_set([50, 60]), 0.5), (by_hand, 0.2), (tables, 0.3)]
+    parts = make_batches(sources, 8, 16, PAD, seed=1, question_context=8, table_weight=table_weight)(3)
+    text = set(parts[0][2][parts[0][2] > 0].tolist())
+    hand_rows, table_rows = parts[1][2][:3], parts[1][2][3:]  # two fifths of eight rows
+    from_tables = set(table_rows[table_rows > 0].tolist())
+    assert len(text) == len(from_tables) == 1 and from_tables.pop() / text.pop() == pytest.approx(table_weight)
+    assert hand_rows.sum() == pytest.approx(0.2, abs=1e-5)
     assert sum(weights.sum() for _, _, weights in parts) == pytest.approx(1, abs=1e-5)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.floats(0.01, 1)), min_size=1),
+    st.sampled_from([0, 0.3, 1, 5]),
+)
+def test_the_weights_of_all_words_come_to_one(members, table_weight):
+    sources, counts = [], []
+    for what, n, share in members:
+        data = token_set([3], whole=what > 0)
+        data.tables = what == 2
+        sources.append((data, share))
+        counts.append(n)
+    each = word_weights(sources, counts, table_weight)
+    assert all(weight >= 0 for weight in each)
+    assert sum(w * n for w, n in zip(each, counts, strict=True)) == pytest.approx(1 if any(counts) else 0)
 
 
 def test_every_token_is_seen_in_an_epoch():
