@@ -22,7 +22,7 @@ from .statements_drivers import DRIVER_STATEMENTS
 from .statements_places import PLACE_STATEMENTS
 from .statements_races import RACE_STATEMENTS
 from .statements_teams import TEAM_STATEMENTS
-from .words import NUMBERS, Context, capital, fill, fits, ordinal, placeholders
+from .words import NUMBERS, Context, capital, fill, fits, ordinal, placeholders, strip_accents
 
 STATEMENTS: dict[str, tuple[str, ...]] = {
     **DRIVER_STATEMENTS,
@@ -48,10 +48,17 @@ def state(template: str, context: Context, rng: random.Random) -> str:
     return capital(fill(template, {name: _inside(context[name]) for name in placeholders(template)}, rng))
 
 
+def plain(text: str) -> str:
+    """Text as it is typed in haste: lower case, no accents."""
+    return strip_accents(text).lower()
+
+
 def card_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[Document]:
     """Yield, `variants` times, a card of each subject: its name, then its facts in any order, a line each.
 
-    Shorter than sentences, so that a fact is told about twice as often in as many tokens.
+    Shorter than sentences, so that a fact is told about twice as often in as many tokens. Every fourth time subject and
+    labels are in lower case and without accents, as people type them: to a tokenizer "noda" and "Noda" have nothing in
+    common.
     """
     subjects: dict[str, list[tuple[str, Context]]] = defaultdict(list)
     for key, _, context in facts_to_ask(facts):
@@ -60,12 +67,15 @@ def card_documents(facts: Facts, rng: random.Random, variants: int) -> Iterator[
             # a subject may have several names: the first one tells whose card it is
             first = {name: value[0] if isinstance(value, tuple) else value for name, value in context.items()}
             subjects[state(label.split(", ", 1)[0], first, rng)].append((label, context))
-    for _ in range(variants):
+    for variant in range(variants):
+        as_typed = plain if variant % 4 == 3 else str
         for lines in subjects.values():
             for part in chunks(rng.sample(lines, len(lines)), LINES):
                 heading, _ = part[0][0].split(", ", 1)
-                texts = [state(heading, part[0][1], rng)]
-                texts += [state(label.split(", ", 1)[1], context, rng) for label, context in part]
+                texts = [as_typed(state(heading, part[0][1], rng))]
+                for label, context in part:
+                    what, colon, answer = state(label.split(", ", 1)[1], context, rng).partition(": ")
+                    texts.append(as_typed(what) + colon + answer)
                 yield Document("\n".join(texts), "Formula One, card by card", F1DB_SOURCE, LICENCE)
 
 
