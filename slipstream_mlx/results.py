@@ -23,6 +23,7 @@ EXAMS = {
     "dev": "the 49 dev questions (they pick the weights)",
     "strangers": "98 questions by another hand",
     "outsiders": "150 questions by a third, who saw nothing of the project",
+    "newcomers": "150 by ten sorts of people, first asked of this recipe",
     "seen_phrasing_unseen_fact": "tables: unseen fact, seen phrasing",
     "unseen_phrasing_seen_fact": "tables: unseen phrasing",
     "both_unseen": "tables: both unseen",

@@ -13,7 +13,7 @@ from .leakage import without_rewordings
 from .render import render_documents, render_questions
 
 LICENCE = "MIT"
-EXAMS = ("heldout", "dev", "strangers", "outsiders")  # hand-written questions that nothing may train on
+EXAMS = ("heldout", "dev", "strangers", "outsiders", "newcomers")  # hand-written questions that nothing may train on
 
 
 def _texts(folder: str, ending: str) -> Iterator[tuple[str, str, str]]:
@@ -68,8 +68,8 @@ def handwritten_questions(split: str) -> list[dict]:
     """Hand-written question rows, by `split`.
 
     "train" is what the small models learn, and "quiz" what the large one learns besides: each fact in several wordings,
-    many of them made from F1DB. "dev" is to tune on, "heldout" to report on; "strangers" and "outsiders" are exams by
-    other hands.
+    many of them made from F1DB. "dev" is to tune on, "heldout" to report on; "strangers", "outsiders" and "newcomers"
+    are exams by other hands.
     """
     root = resources.files(__package__) / "questions"
     files = [root / f"{split}.jsonl"]
