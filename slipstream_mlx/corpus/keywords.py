@@ -90,10 +90,9 @@ def decimal(value: float, *more: str) -> Keywords:
 
 
 def direction(name: str) -> Keywords:
-    """A bare "clockwise" is in "anti-clockwise" too, so the verb is asked for."""
-    verbs = ("runs", "is", "goes", "run", "go", "it s")
+    """A bare "clockwise" is in "anti-clockwise" too, so the word before it is asked for."""
     if name == "clockwise":
-        return [[f"{verb} clockwise" for verb in verbs]]
+        return [[f"{before} clockwise" for before in ("runs", "is", "goes", "run", "go", "it s", "a", "the")]]
     return [["anti clockwise", "anticlockwise", "counter clockwise", "counterclockwise"]]
 
 
