@@ -21,6 +21,7 @@ from .corpus.perturb import with_perturbed
 from .corpus.render import render_questions
 from .corpus.scoring import fold
 from .corpus.splits import split_questions
+from .corpus.trivia import trivia_documents, trivia_questions
 from .corpus.wikipedia import read_articles
 from .data import split_documents
 from .errors import Parser, command
@@ -139,12 +140,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     facts = load_facts(Path(args.f1db)) if Path(args.f1db).is_dir() else EMBEDDED
-    documents = [*embedded_documents(facts=facts, variants=args.variants), *retold()]
+    documents = [*embedded_documents(facts=facts, variants=args.variants), *retold(), *trivia_documents()]
     if Path(args.wikipedia).is_dir():
         documents += read_articles(Path(args.wikipedia))
     documents = settle_splits(documents, args.val_share)
     splits = split_questions(render_questions(facts, phrasings=args.phrasings))
-    handwritten = [*handwritten_questions("train"), *handwritten_questions("quiz")]
+    handwritten = [*handwritten_questions("train"), *handwritten_questions("quiz"), *trivia_questions()]
     for name in ("seen_phrasing_unseen_fact", "both_unseen"):
         splits[name] = never_asked(splits[name], handwritten)
     rows = [*handwritten, *splits.pop("train")]
