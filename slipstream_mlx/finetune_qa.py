@@ -13,19 +13,11 @@ import mlx.core as mx
 
 from .checkpoint import TRAINING, load
 from .corpus.embedded import handwritten_questions
-from .data import (
-    encode_by_origin,
-    encode_questions,
-    encode_questions_by_origin,
-    make_batches,
-    read_questions,
-    shares,
-    split_documents,
-    validation_batches,
-)
+from .data import encode_by_origin, encode_questions, encode_questions_by_origin, read_questions, split_documents
 from .errors import Parser, SlipstreamError, command
 from .memory import check_memory
 from .model import SlipstreamLM
+from .packing import make_batches, shares, validation_batches
 from .parallel import team
 from .presets import PRESETS, get_preset
 from .train import add_train_args, check_context, describe_data, load_corpus, override, summary, train, typed

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
-from .data import Batch
 from .errors import SlipstreamError
+from .packing import Batch
 
 BUCKET = 32 << 20  # bytes sent together: each message costs a wait, however small
 GRACE = 30  # seconds from SIGTERM to the end, at most: who waits for a process that is gone would wait for ever

@@ -14,11 +14,11 @@ from mlx.utils import tree_map
 
 from . import _blas
 from .activations import on_gpu
-from .data import Batch
 from .losses import cross_entropy, evaluate_cross_entropy
 from .memory import limit_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
+from .packing import Batch
 from .parallel import Team
 from .presets import TrainArgs
 

@@ -24,17 +24,13 @@ from tqdm import tqdm
 from . import checkpoint, report
 from .corpus.embedded import embedded_documents, embedded_questions, handwritten_questions
 from .data import (
-    Batch,
     TokenSet,
     encode_by_origin,
     encode_documents,
     encode_questions_by_origin,
-    make_batches,
     read_documents,
     read_questions,
-    shares,
     split_documents,
-    validation_batches,
 )
 from .errors import Parser, SlipstreamError, command
 from .eval_qa import evaluate_questions
@@ -43,6 +39,7 @@ from .lock import only_run
 from .memory import check_memory, explain_out_of_memory
 from .model import SlipstreamLM
 from .optimizer import Optimizer
+from .packing import Batch, make_batches, shares, validation_batches
 from .parallel import team
 from .presets import PRESETS, TrainArgs, get_preset
 from .prompts import encode_prompt, qa_prompt

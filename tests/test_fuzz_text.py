@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from slipstream_mlx import SlipstreamError
 from slipstream_mlx.corpus import Document
 from slipstream_mlx.corpus.scoring import fold, is_correct
-from slipstream_mlx.data import encode_documents, encode_questions, pack, read_questions, split_documents
+from slipstream_mlx.data import encode_documents, encode_questions, read_questions, split_documents
+from slipstream_mlx.packing import pack
 from slipstream_mlx.tokenizer import LONG_GAP, CharTokenizer, GPT2Tokenizer, tokenizer_from_json
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=200)  # lone surrogates, NUL, unassigned code points too

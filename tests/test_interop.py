@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from slipstream_mlx import checkpoint, generate, load
-from slipstream_mlx.data import encode_documents, read_documents, validation_batches
+from slipstream_mlx.data import encode_documents, read_documents
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
+from slipstream_mlx.packing import validation_batches
 from slipstream_mlx.step import evaluate
 from slipstream_mlx.tokenizer import GPT2Tokenizer
 

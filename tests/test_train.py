@@ -16,9 +16,10 @@ import pytest
 from mlx.utils import tree_flatten
 
 from slipstream_mlx import SlipstreamError, checkpoint, stream_generate
-from slipstream_mlx.data import TokenSet, make_batches, validation_batches
+from slipstream_mlx.data import TokenSet
 from slipstream_mlx.model import ModelArgs, SlipstreamLM
 from slipstream_mlx.optimizer import Optimizer
+from slipstream_mlx.packing import make_batches, validation_batches
 from slipstream_mlx.presets import PRESETS, TrainArgs
 from slipstream_mlx.step import evaluate, make_step
 from slipstream_mlx.tokenizer import GPT2Tokenizer
