@@ -17,7 +17,7 @@ from .corpus.embedded import embedded_documents, fit_to_train, handwritten_quest
 from .corpus.f1db import load_facts
 from .corpus.facts import EMBEDDED
 from .corpus.leakage import never_asked
-from .corpus.perturb import with_perturbed
+from .corpus.perturb import some_spoilt, with_twins
 from .corpus.render import render_questions
 from .corpus.scoring import fold
 from .corpus.splits import split_questions
@@ -146,11 +146,12 @@ def main(argv: list[str] | None = None) -> None:
     documents = settle_splits(documents, args.val_share)
     splits = split_questions(render_questions(facts, phrasings=args.phrasings))
     handwritten = [*handwritten_questions("train"), *handwritten_questions("quiz"), *trivia_questions()]
+    linked = handwritten_questions("linked")
     for name in ("seen_phrasing_unseen_fact", "both_unseen"):
-        splits[name] = never_asked(splits[name], handwritten)
-    rows = [*handwritten, *splits.pop("train")]
+        splits[name] = never_asked(splits[name], [*handwritten, *linked])
+    rows = [*with_twins(handwritten), *some_spoilt([*linked, *splits.pop("train")])]
     asked = {fold(row["question"]) for exam in splits.values() for row in exam}
-    rows = [row for row in with_perturbed(rows) if fold(row["question"]) not in asked]
+    rows = [row for row in rows if fold(row["question"]) not in asked]
     questions = fit_to_train(rows)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,16 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipstream_mlx.corpus.perturb import framed, hasty, misspelt, other_words, perturb, with_perturbed
+from slipstream_mlx.corpus.perturb import (
+    framed,
+    hasty,
+    misspelt,
+    other_words,
+    perturb,
+    reshaped,
+    some_spoilt,
+    with_twins,
+)
 
 QUESTION = "Which driver won the Grand Prix of São Paulo in 1991?"
 
@@ -32,8 +41,16 @@ def test_any_text_can_be_spoilt(text):
 
 def test_rows_keep_their_answers():
     rows = [{"question": f"Who won in {year}?", "answer": str(year)} for year in range(1950, 2000)]
-    tables = [{**row, "template": "a.0"} for row in rows]
-    out = list(with_perturbed(tables))
-    assert len(out) == 50 and 5 < sum(a != b for a, b in zip(out, tables, strict=True)) < 30
-    twice = list(with_perturbed(rows))
-    assert 75 < len(twice) <= 100 and all(row["answer"] in row["question"] for row in twice)
+    out = list(some_spoilt(rows))
+    assert len(out) == 50 and 5 < sum(a != b for a, b in zip(out, rows, strict=True)) < 30
+    several = list(with_twins(rows, twins=3))
+    assert 125 < len(several) <= 200 and all(row["answer"] in row["question"] for row in several)
+    assert len({row["question"] for row in several}) == len(several)
+
+
+def test_a_question_is_opened_in_other_words():
+    rng = random.Random(0)
+    said = {reshaped(QUESTION, rng) for _ in range(60)}
+    assert "Name the driver who won the Grand Prix of São Paulo in 1991." in said
+    assert all(text.endswith(("won the Grand Prix of São Paulo in 1991.", "in 1991?")) for text in said)
+    assert reshaped("Which driver did Damon Hill replace?", rng) == "Which driver did Damon Hill replace?"
