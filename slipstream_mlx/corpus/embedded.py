@@ -13,7 +13,8 @@ from .leakage import without_rewordings
 from .render import render_documents, render_questions
 
 LICENCE = "MIT"
-EXAMS = ("heldout", "dev", "strangers", "outsiders", "newcomers")  # hand-written questions that nothing may train on
+# Hand-written questions that nothing may train on.
+EXAMS = ("heldout", "dev", "strangers", "outsiders", "newcomers", "visitors")
 
 
 def _texts(folder: str, ending: str) -> Iterator[tuple[str, str, str]]:
@@ -67,9 +68,9 @@ def embedded_documents(seed: int = 0, facts: Facts = EMBEDDED, variants: int = 4
 def handwritten_questions(split: str) -> list[dict]:
     """Hand-written question rows, by `split`.
 
-    "train" is what the small models learn, and "quiz" what the large one learns besides: each fact in several wordings,
-    many of them made from F1DB. "dev" is to tune on, "heldout" to report on; "strangers", "outsiders" and "newcomers"
-    are exams by other hands.
+    "train" is what the small models learn, "quiz" what the large one learns besides, each fact in several wordings, and
+    "linked" what it takes two facts to answer, made from F1DB. "dev" is to tune on, "heldout" to report on; the
+    other EXAMS are by other hands.
     """
     root = resources.files(__package__) / "questions"
     files = [root / f"{split}.jsonl"]
