@@ -12,6 +12,7 @@ import numpy as np
 
 from .data import TokenSet
 
+PAIRS_AT_A_TIME = 2048
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, weights, each [B, T]
 
 
@@ -73,30 +74,36 @@ class RowStream:
     """An endless, numbered stream of packed rows: row i is always the same one.
 
     Each epoch shuffles the documents anew and packs them again, so the same words stand in other company and at
-    other positions every time.
+    other positions every time. Pairs, which are slow to pack, are packed a block at a time, while a GPU is busy with
+    the step before; half a million at once would keep it waiting for seconds, some twenty times in a run.
     """
 
     def __init__(self, data: TokenSet, length: int, pad_id: int, seed: int):
         self.data, self.length, self.pad_id, self.seed = data, length, pad_id, seed
-        self._epochs: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        # Padding differs a little from shuffle to shuffle; a fixed count makes row i's epoch a division.
-        self.rows_per_epoch = max(1, len(pack(data, range(len(data)), length, pad_id)[0]))
+        self.blocks_per_epoch = max(1, -(-len(data) // PAIRS_AT_A_TIME)) if data.whole else 1
+        self._order: tuple[int, np.ndarray] = -1, np.empty(0, int)
+        self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        # Padding differs a little from shuffle to shuffle; a fixed count makes row i's block a division.
+        self.rows_per_block = max(1, len(self._block(0)[0]))
 
-    def _epoch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        if number not in self._epochs:
-            self._epochs = {k: v for k, v in self._epochs.items() if k == number - 1}
-            rng = np.random.default_rng([self.seed, number])
-            tokens, scored = pack(self.data, rng.permutation(len(self.data)), self.length, self.pad_id)
-            order = rng.permutation(len(tokens))
-            self._epochs[number] = tokens[order], scored[order]
-        return self._epochs[number]
+    def _block(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        if number not in self._blocks:
+            self._blocks = {k: v for k, v in self._blocks.items() if k == number - 1}
+            epoch, part = divmod(number, self.blocks_per_epoch)
+            if self._order[0] != epoch:
+                self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
+            first, end = (len(self.data) * k // self.blocks_per_epoch for k in (part, part + 1))
+            tokens, scored = pack(self.data, self._order[1][first:end], self.length, self.pad_id)
+            order = np.random.default_rng([self.seed, epoch, part]).permutation(len(tokens))
+            self._blocks[number] = tokens[order], scored[order]
+        return self._blocks[number]
 
     def rows(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows first .. first + count - 1: tokens and scored, each [count, length]."""
         out = []
         for i in range(first, first + count):
-            tokens, scored = self._epoch(i // self.rows_per_epoch)
-            at = i % self.rows_per_epoch % len(tokens)
+            tokens, scored = self._block(i // self.rows_per_block)
+            at = i % self.rows_per_block % len(tokens)
             out.append((tokens[at], scored[at]))
         return np.stack([t for t, _ in out]), np.stack([s for _, s in out])
 

@@ -128,3 +128,13 @@ def test_validation_covers_each_token_once(tokenizer):
     )  # first tokens have no guess
     assert {i.shape for i, _, _ in batches} == {(2, 8)}
     assert validation_batches(token_set([]), 2, 8, PAD, 5) == []
+
+
+def test_pairs_come_block_by_block_but_all_in_an_epoch():
+    lengths = [3 + i % 5 for i in range(5000)]  # three blocks
+    batch = make_batches([(token_set(lengths, whole=True), 1.0)], 8, 15, PAD, seed=0)
+    seen = set()
+    for step in range(round(1.05 * sum(lengths) / (8 * 16))):
+        ((inputs, targets, _),) = batch(step)
+        seen |= {*inputs[:, 0].tolist(), *targets.reshape(-1).tolist()}
+    assert len(seen - {PAD}) > 0.98 * sum(lengths)  # every block gives as many rows as the first
