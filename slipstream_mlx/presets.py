@@ -82,10 +82,10 @@ class Preset:
 # under other words; one that is asked for too often, or whose answer weighs more than text, is learnt by heart
 # (experiment_log.md).
 _SLIPSTREAM = TrainArgs(
-    steps=6000, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
-    weight_decay=0.1, eval_every=1500, eval_batches=4, mix=0.2, table_weight=1.0,
+    steps=6800, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
+    weight_decay=0.1, eval_every=1700, eval_batches=4, mix=0.2, table_weight=1.0,
 )  # fmt: skip
-_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4000, min_lr=1e-5, warmup_steps=50, eval_every=1000, mix=0.3)
+_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4500, min_lr=1e-5, warmup_steps=50, eval_every=1500, mix=0.3)
 
 PRESETS: dict[str, Preset] = {
     # The ancestor, at the settings nanoGPT gives for Shakespeare on a CPU. vocab_size is the text's own alphabet.
