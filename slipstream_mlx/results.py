@@ -198,11 +198,11 @@ questions by hand other than dev:
 
 {kinds}
 
-## Ten right of the held-out, verbatim
+## Right of the held-out, verbatim
 
 {verbatim(results["right"])}
 
-## Ten wrong, the held-out first and then dev, verbatim
+## Wrong of the held-out and then of dev, verbatim
 
 {verbatim(results["wrong"])}
 
