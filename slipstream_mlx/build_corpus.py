@@ -21,7 +21,7 @@ from .corpus.perturb import some_spoilt, with_twins
 from .corpus.render import render_questions
 from .corpus.scoring import fold
 from .corpus.splits import split_questions
-from .corpus.trivia import trivia_documents, trivia_questions
+from .corpus.trivia import paraphrase_documents, trivia_documents, trivia_questions
 from .corpus.wikipedia import read_articles
 from .data import split_documents
 from .errors import Parser, command
@@ -141,6 +141,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     facts = load_facts(Path(args.f1db)) if Path(args.f1db).is_dir() else EMBEDDED
     documents = [*embedded_documents(facts=facts, variants=args.variants), *retold(), *trivia_documents()]
+    documents += paraphrase_documents({row["question"] for row in fit_to_train(list(trivia_questions()))})
     if Path(args.wikipedia).is_dir():
         documents += read_articles(Path(args.wikipedia))
     documents = settle_splits(documents, args.val_share)

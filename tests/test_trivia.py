@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from slipstream_mlx.corpus.embedded import fit_to_train
 from slipstream_mlx.corpus.scoring import fold, is_correct
-from slipstream_mlx.corpus.trivia import parse, trivia, trivia_documents, trivia_questions
+from slipstream_mlx.corpus.trivia import paraphrase_documents, parse, trivia, trivia_documents, trivia_questions
 
 FACTS = list(trivia())
 FIELDS = sorted({fact.field for fact in FACTS})
@@ -48,3 +49,15 @@ def test_every_statement_is_told_in_each_order():
     assert {d.split for d in trivia_documents(orders=1)} == {"train"}
     assert [d.text for d in trivia_documents(1)] == [d.text for d in trivia_documents(1)]
     assert [d.text for d in trivia_documents(1)] != [d.text for d in trivia_documents(2)]
+
+
+def test_wordings_of_one_question_stand_together_and_no_exam_among_them():
+    allowed = {row["question"] for row in fit_to_train(list(trivia_questions()))}
+    answers = {question: fact.answer for fact in FACTS for question in fact.questions}
+    told = collections.Counter()
+    for document in paraphrase_documents(allowed, orders=2):
+        *questions, last = document.text.split("\n")
+        assert 1 <= len(questions) <= 6 and len({answers[question] for question in questions}) == 1, document.text
+        assert last == f"All of these ask for the same: {answers[questions[0]]}"
+        told.update(questions)
+    assert set(told) == allowed and allowed < set(answers)

@@ -14,7 +14,7 @@ questions are to answer: the more ways a fact is asked, the surer it is found wh
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from importlib import resources
 
@@ -23,6 +23,7 @@ from .compose import chunks
 
 LICENCE = "MIT"
 LINES = 12  # of a text
+WORDINGS = 6  # at most, of one question in a text
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,19 @@ def trivia_documents(seed: int = 0, orders: int = 4) -> Iterator[Document]:
             shuffled = [fact.statements[wording] for fact in rng.sample(facts, len(facts))]
             for part in chunks(shuffled, LINES):
                 yield Document("\n".join(part), "Formula One, as people ask", "handbook/trivia", LICENCE, "train")
+
+
+def paraphrase_documents(allowed: Container[str], seed: int = 0, orders: int = 2) -> Iterator[Document]:
+    """The wordings of one question side by side and the answer below them, `orders` times in other company.
+
+    Of a question only the answer is scored, so nothing makes a model understand more of it than tells it from the
+    others. Here it also has to guess the next wording from the ones before, and can only do so from what they mean.
+    `allowed` holds the wordings that no exam asks.
+    """
+    rng = random.Random(seed)
+    facts = [(fact, [question for question in fact.questions if question in allowed]) for fact in trivia()]
+    for _ in range(orders):
+        for fact, questions in rng.sample(facts, len(facts)):
+            for part in chunks(rng.sample(questions, len(questions)), WORDINGS):
+                text = "\n".join([*part, f"All of these ask for the same: {fact.answer}"])
+                yield Document(text, "One question in other words", "handbook/trivia", LICENCE, "train")
