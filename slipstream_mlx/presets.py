@@ -85,7 +85,7 @@ _SLIPSTREAM = TrainArgs(
     steps=6800, batch_size=64, context=512, question_context=64, lr=1e-3, min_lr=1e-4, warmup_steps=100,
     weight_decay=0.1, eval_every=1700, eval_batches=4, mix=0.2, table_weight=1.0,
 )  # fmt: skip
-_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=4500, min_lr=1e-5, warmup_steps=50, eval_every=1500, mix=0.3)
+_SLIPSTREAM_QA = replace(_SLIPSTREAM, steps=5500, min_lr=1e-5, warmup_steps=50, eval_every=1375, mix=0.4)
 
 PRESETS: dict[str, Preset] = {
     # The ancestor, at the settings nanoGPT gives for Shakespeare on a CPU. vocab_size is the text's own alphabet.
